@@ -1,1 +1,13 @@
+//! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
+//! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
+//! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
+//! which a shipped build never can.
+
+#[cfg(feature = "faults")]
+mod faults;
+mod receiver;
+
+#[cfg(feature = "faults")]
+pub use faults::Behaviour;
+pub use receiver::{Call, Keep, Receiver, Taken};
