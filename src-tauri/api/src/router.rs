@@ -1,0 +1,130 @@
+//! All routes, and the description that is made from them.
+
+use std::sync::{Arc, LazyLock};
+
+use axum::Router;
+use axum::response::IntoResponse;
+use http::{Method, StatusCode, Uri, header};
+use signalbox_core::Hub;
+use signalbox_core::changes::Topic;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, ResponseBuilder};
+use utoipa::{OpenApi as _, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::problem::Problem;
+use crate::{Changed, changes, deliveries, events, overview, tokens, webhooks, workspaces};
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    info(
+        title = "Signalbox",
+        description = "The loopback API of Signalbox: post events, read what became of them, look after webhooks. It answers on this computer only.",
+        license(name = "MIT", identifier = "MIT"),
+    ),
+    servers((url = "http://127.0.0.1:7465")),
+    components(schemas(Problem, Changed, Topic)),
+)]
+struct Description;
+
+fn routes() -> OpenApiRouter<Arc<Hub>> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(overview::health))
+        .routes(routes!(overview::integrations))
+        .routes(routes!(overview::today))
+        .routes(routes!(overview::connection))
+        .routes(routes!(overview::settings))
+        .routes(routes!(overview::doctor))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(events::list, events::record))
+        .routes(routes!(events::record_batch))
+        .routes(routes!(events::get))
+        .routes(routes!(events::types, events::declare_type))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::retry))
+        .routes(routes!(deliveries::cancel))
+        .routes(routes!(deliveries::release))
+        .routes(routes!(workspaces::list, workspaces::create))
+        .routes(routes!(workspaces::update, workspaces::remove))
+        .routes(routes!(tokens::list, tokens::create))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(changes::feed))
+        .routes(routes!(description))
+}
+
+/// All routes, for whoever stands in the same process: called without a
+/// [`Principal`](crate::Principal), the caller is the owner at the window. The header
+/// `Signalbox-Workspace` names the workspace by name or id; without it, it is the first.
+pub fn router(hub: Arc<Hub>) -> Router {
+    let (router, _) = routes().split_for_parts();
+    router
+        .fallback(async |uri: Uri| Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", uri.path())))
+        .method_not_allowed_fallback(async |method: Method, uri: Uri| {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not know the method {method}.", uri.path()))
+        })
+        .with_state(hub)
+}
+
+/// The description of all routes: OpenAPI as JSON, the same bytes at every call.
+pub fn openapi() -> &'static str {
+    static JSON: LazyLock<String> = LazyLock::new(|| {
+        let mut description = routes().into_openapi();
+        complete(&mut description);
+        serde_json::to_string_pretty(&description).unwrap_or_default() + "\n"
+    });
+    &JSON
+}
+
+/// What is true of every route is said once, here.
+fn complete(description: &mut OpenApi) {
+    let problem = ResponseBuilder::new()
+        .description("What is wrong, as problem+json")
+        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build())
+        .build();
+    for item in description.paths.paths.values_mut() {
+        for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+            operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+        }
+    }
+    let bearer = SecurityScheme::Http(
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token (`sbt_…`), good for one workspace")).build(),
+    );
+    description.components.get_or_insert_default().add_security_scheme("token", bearer);
+    description.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+}
+
+/// This description.
+#[utoipa::path(
+    get, path = "/api/openapi.json", operation_id = "getOpenapi", tag = "overview",
+    responses((status = 200, description = "OpenAPI", content_type = "application/json", body = serde_json::Value)),
+)]
+async fn description() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], openapi())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_made_from_the_routes_and_says_how_each_is_refused() {
+        let json: serde_json::Value = serde_json::from_str(openapi()).unwrap();
+        let paths = json["paths"].as_object().unwrap();
+        assert_eq!(paths.len(), 22);
+        for (path, item) in paths {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+                assert!(operation["operationId"].is_string(), "{method} {path}");
+            }
+        }
+        let text = openapi();
+        for reference in text.split("\"#/components/schemas/").skip(1) {
+            let name = reference.split('"').next().unwrap();
+            assert!(json["components"]["schemas"][name].is_object(), "{name} is not described");
+        }
+    }
+}
