@@ -1,0 +1,201 @@
+//! `signalctl deliveries`
+
+use clap::{Args, Subcommand, ValueEnum};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::door::Door;
+use crate::given::{From, id_of, with_query};
+use crate::said::{Ended, Failed, Screen, moment, plain, text};
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Order {
+    /// Newest first
+    Desc,
+    /// Oldest first
+    Asc,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    /// pending, sending, held, success, failed, unknown, skipped, cancelled; several with commas
+    #[arg(long)]
+    status: Option<String>,
+    /// One webhook, by name or id
+    #[arg(long)]
+    webhook: Option<String>,
+    /// One event type
+    #[arg(long, value_name = "TYPE")]
+    event_type: Option<String>,
+    /// One event
+    #[arg(long, value_name = "ID")]
+    event: Option<String>,
+    /// One booking, contact, article …
+    #[arg(long)]
+    subject: Option<String>,
+    /// Whom or where it went to
+    #[arg(long)]
+    recipient: Option<String>,
+    /// Queued at this time or later
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Queued before this time
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// Only tests (true) or none (false)
+    #[arg(long, value_name = "true|false")]
+    test: Option<bool>,
+    /// 1 to 200; without it, 50
+    #[arg(long, value_name = "N")]
+    limit: Option<u32>,
+    /// Where the page before ended
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Newest or oldest first
+    #[arg(long)]
+    order: Option<Order>,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// List what went out, and what waits
+    List(List),
+    /// Show one delivery with its attempts
+    Show {
+        /// Its id
+        delivery: String,
+    },
+    /// One more attempt now
+    Retry {
+        /// Its id
+        delivery: String,
+    },
+    /// Close one that has not ended: "I told them myself"
+    Cancel {
+        /// Its id
+        delivery: String,
+        /// Why, in your words
+        #[arg(long)]
+        reason: Option<String>,
+        #[command(flatten)]
+        from: From,
+    },
+    /// Let a held one go
+    Release {
+        /// Its id
+        delivery: String,
+        #[command(flatten)]
+        from: From,
+    },
+}
+
+impl Command {
+    pub(crate) async fn run(self, door: &Door, screen: Screen) -> Result<Ended, Failed> {
+        match self {
+            Self::List(list) => list.run(door, screen).await?,
+            Self::Show { delivery } => show(screen, &door.get(&at(&delivery, "")).await?),
+            Self::Retry { delivery } => {
+                let moved = door.ask(Method::POST, &at(&delivery, "/retry"), None).await?;
+                screen.done(&moved, "It is due now, with one more attempt.");
+            }
+            Self::Cancel { delivery, reason, from } => {
+                let mut request = from.read()?;
+                request.set("reason", reason);
+                let request = request.filled("").unwrap_or_else(|_| json!({}));
+                let moved = door.send(Method::POST, &at(&delivery, "/cancel"), &request).await?;
+                screen.done(&moved, "Closed. It will not be sent.");
+            }
+            Self::Release { delivery, from } => {
+                let request = from.read()?.filled("").unwrap_or_else(|_| json!({}));
+                let moved = door.send(Method::POST, &at(&delivery, "/release"), &request).await?;
+                screen.done(&moved, "Let go; it goes out now.");
+            }
+        }
+        Ok(Ended::Done)
+    }
+}
+
+/// Where a delivery is. Whatever is typed stays one segment of the path.
+fn at(id: &str, act: &str) -> String {
+    let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
+    format!("/api/deliveries/{id}{act}")
+}
+
+impl List {
+    async fn run(self, door: &Door, screen: Screen) -> Result<(), Failed> {
+        let webhook = match self.webhook {
+            // A removed webhook is in no list any more, but its log is there.
+            Some(named) if named.starts_with("whk_") => Some(named),
+            Some(named) => Some(id_of(door, "/api/integrations/webhooks", "webhooks", &named).await?),
+            None => None,
+        };
+        let order = self.order.map(|order| match order {
+            Order::Desc => "desc",
+            Order::Asc => "asc",
+        });
+        let path = with_query(
+            "/api/deliveries",
+            &[
+                ("status", self.status),
+                ("webhookId", webhook),
+                ("eventType", self.event_type),
+                ("eventId", self.event),
+                ("subject", self.subject),
+                ("recipient", self.recipient),
+                ("since", self.since),
+                ("until", self.until),
+                ("test", self.test.map(|test| test.to_string())),
+                ("limit", self.limit.map(|limit| limit.to_string())),
+                ("cursor", self.cursor),
+                ("order", order.map(str::to_owned)),
+            ],
+        );
+        let page = door.get(&path).await?;
+        let more = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        screen.list(
+            page,
+            "deliveries",
+            "Nothing here.",
+            &[
+                ("ID", |row| plain(row, "id")),
+                ("QUEUED (UTC)", |row| moment(row, "createdAt")),
+                ("WHAT", |row| plain(row, "what")),
+                ("TO", |row| plain(row, "who")),
+                ("STATE", |row| text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()),
+                ("TRIES", |row| plain(row, "attemptCount")),
+                ("ERROR", |row| plain(row, "error")),
+            ],
+        );
+        if let (Some(cursor), false) = (more, screen.json) {
+            screen.done(&Value::Null, &format!("There is more: --cursor {cursor}"));
+        }
+        Ok(())
+    }
+}
+
+fn show(screen: Screen, found: &Value) {
+    let delivery = found.get("delivery").unwrap_or(&Value::Null);
+    screen.facts(
+        found,
+        &[
+            ("", plain(delivery, "sentence")),
+            ("", plain(delivery, "explanation")),
+            ("id", plain(delivery, "id")),
+            ("event", format!("{} ({})", text(delivery, "eventType"), text(delivery, "eventId"))),
+            ("subject", plain(delivery, "subject")),
+            ("to", format!("{}, {}", text(delivery, "who"), text(delivery, "recipient"))),
+            ("queued", moment(delivery, "createdAt")),
+            ("due", moment(delivery, "dueAt")),
+            ("ended", moment(delivery, "finishedAt")),
+            ("can be", plain(delivery, "actions")),
+            ("body", plain(delivery, "body")),
+        ],
+    );
+    if screen.json {
+        return;
+    }
+    for attempt in delivery.get("attempts").and_then(Value::as_array).into_iter().flatten() {
+        let duration = attempt.get("durationMs").and_then(Value::as_u64).map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
+        screen.done(attempt, &format!("attempt {}  {}  {}{duration}", plain(attempt, "number"), moment(attempt, "startedAt"), text(attempt, "summary")));
+    }
+}

@@ -1,0 +1,156 @@
+//! The way to the API: the socket of the process that owns the data folder, or the same router in
+//! this process when nobody does. The lock on the folder decides, not a file that may be left over.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Full};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use signalbox_api::{Principal, Running};
+use signalbox_core::{Hub, Kind};
+use tokio::net::TcpStream;
+use tower::ServiceExt;
+
+use crate::said::Failed;
+
+/// How long an owner that is just starting is waited for.
+const OWNER_WITHIN: Duration = Duration::from_secs(5);
+
+/// The way to the API, for one command.
+pub(crate) struct Door {
+    way: Way,
+    workspace: Option<HeaderValue>,
+}
+
+enum Way {
+    Socket(Running),
+    Here(Arc<Hub>, Router),
+}
+
+/// What the API answered.
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Value,
+}
+
+impl Door {
+    /// Finds the owner, or becomes it for the length of this command.
+    pub(crate) async fn open(home: Option<PathBuf>, workspace: Option<String>) -> Result<Self, Failed> {
+        let workspace = workspace
+            .map(|name| HeaderValue::from_bytes(name.as_bytes()).map_err(|_| Failed::Usage("The name of a workspace holds no line breaks.".into())))
+            .transpose()?;
+        let config = signalbox_api::edge::config(home)?;
+        let home = config.home.clone();
+        let way = match Hub::open(config).await {
+            Ok(hub) => {
+                signalbox_api::edge::start_logging(&home)?;
+                let router = signalbox_api::router(Arc::clone(&hub));
+                Way::Here(hub, router)
+            }
+            Err(owned) if owned.kind == Kind::Owned => Way::Socket(find_owner(home, &owned.detail).await?),
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { way, workspace })
+    }
+
+    /// Ends what [`Door::open`] began.
+    pub(crate) async fn close(self) {
+        if let Way::Here(hub, _) = self.way {
+            hub.stop().await;
+        }
+    }
+
+    /// Asks, and takes nothing but success.
+    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Value, Failed> {
+        let answer = self.try_ask(method, path, body).await?;
+        if answer.status.is_success() { Ok(answer.body) } else { Err(Failed::Problem(answer.body)) }
+    }
+
+    /// GET.
+    pub(crate) async fn get(&self, path: &str) -> Result<Value, Failed> {
+        self.ask(Method::GET, path, None).await
+    }
+
+    /// A request with a JSON body.
+    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failed> {
+        self.ask(method, path, Some(body.to_string().into())).await
+    }
+
+    async fn try_ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, Failed> {
+        let mut request = Request::builder().method(method).uri(path);
+        if body.is_some() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(workspace) = &self.workspace {
+            request = request.header("signalbox-workspace", workspace);
+        }
+        let request = request.body(Full::new(body.unwrap_or_default())).map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
+        let (status, bytes) = match &self.way {
+            Way::Socket(owner) => over_socket(owner, request).await?,
+            Way::Here(_, router) => in_process(router, request).await,
+        };
+        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+    }
+}
+
+async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Principal::SIGNALCTL);
+    let response = match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    };
+    let status = response.status();
+    let bytes = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    (status, bytes)
+}
+
+async fn over_socket(owner: &Running, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failed> {
+    let gone = |_| Failed::said("Signalbox ended while it was asked. Look whether it was done, then try again.");
+    let host = host(owner);
+    let stream = TcpStream::connect(host).await.map_err(|_| unreachable(owner))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+    tokio::spawn(connection);
+    let headers = request.headers_mut();
+    let value = |text: String| HeaderValue::from_str(&text).map_err(|_| unreachable(owner));
+    headers.insert(header::HOST, value(host.to_owned())?);
+    headers.insert(header::AUTHORIZATION, value(format!("Bearer {}", owner.credential))?);
+    let response = sender.send_request(request).await.map_err(gone)?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await.map_err(gone)?.to_bytes()))
+}
+
+fn host(owner: &Running) -> &str {
+    owner.url.strip_prefix("http://").unwrap_or_default()
+}
+
+fn unreachable(owner: &Running) -> Failed {
+    Failed::said(format!("Signalbox (process {}) runs on this data folder but does not answer at {}.", owner.pid, owner.url))
+}
+
+/// The owner's `api.json`, once somebody answers there: one that is just starting is waited for.
+async fn find_owner(home: PathBuf, owned: &str) -> Result<Running, Failed> {
+    let deadline = tokio::time::Instant::now() + OWNER_WITHIN;
+    loop {
+        let why = match signalbox_api::running(&home) {
+            Ok(owner) => match TcpStream::connect(host(&owner)).await {
+                Ok(_) => return Ok(owner),
+                Err(_) => unreachable(&owner),
+            },
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                Failed::said(format!("{owned} It has no address that signalctl could ask it at; its window says why under “Connect your software”."))
+            }
+            Err(error) => Failed::said(error.to_string()),
+        };
+        if tokio::time::Instant::now() >= deadline {
+            return Err(why);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}

@@ -1,0 +1,222 @@
+//! `signalctl webhook`
+
+use clap::{Args, Subcommand, ValueEnum};
+use http::Method;
+use serde_json::{Value, json};
+
+use crate::door::Door;
+use crate::given::{From, Request, id_of};
+use crate::said::{Ended, Failed, Screen, moment, plain, text};
+
+const LIST: &str = "/api/integrations/webhooks";
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Schedule {
+    /// --retry-delay, doubled each time
+    Exponential,
+    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h
+    Standard,
+}
+
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// What it is called
+    #[arg(long)]
+    name: Option<String>,
+    /// Where it is
+    #[arg(long)]
+    url: Option<String>,
+    /// An event type it is told about, or '*' for all; may be given several times
+    #[arg(long = "event", value_name = "TYPE")]
+    events: Vec<String>,
+    /// It is on my own network or computer
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", require_equals = true, value_name = "true|false")]
+    allow_private_network: Option<bool>,
+    /// Tries after the first, 0 to 20
+    #[arg(long, value_name = "N")]
+    retry_attempts: Option<u32>,
+    /// Milliseconds before the second try
+    #[arg(long, value_name = "MS")]
+    retry_delay: Option<u32>,
+    /// How the gaps between tries grow
+    #[arg(long)]
+    retry_schedule: Option<Schedule>,
+    /// Seconds until a call is given up, 5 to 60
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<u32>,
+    #[command(flatten)]
+    from: From,
+}
+
+impl Settings {
+    fn read(self) -> Result<Request, Failed> {
+        let mut request = self.from.read()?;
+        request.set("name", self.name);
+        request.set("url", self.url);
+        request.set("events", (!self.events.is_empty()).then_some(self.events));
+        request.set("allowPrivateNetwork", self.allow_private_network);
+        request.set("retryAttempts", self.retry_attempts);
+        request.set("retryDelay", self.retry_delay);
+        request.set("retrySchedule", self.retry_schedule.map(|schedule| match schedule {
+            Schedule::Exponential => "exponential",
+            Schedule::Standard => "standard",
+        }));
+        request.set("timeoutSeconds", self.timeout);
+        Ok(request)
+    }
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Add a webhook; its signing secret is shown once
+    Add {
+        #[command(flatten)]
+        settings: Settings,
+        /// Add it paused
+        #[arg(long)]
+        paused: bool,
+    },
+    /// List the webhooks of the workspace
+    List,
+    /// Show one webhook
+    Show {
+        /// Its name or id
+        webhook: String,
+    },
+    /// Change a webhook
+    Edit {
+        /// Its name or id
+        webhook: String,
+        #[command(flatten)]
+        settings: Settings,
+    },
+    /// Send a test and say how it went
+    Test {
+        /// Its name or id
+        webhook: String,
+        /// Send the sample of this event type
+        #[arg(long, value_name = "TYPE")]
+        event: Option<String>,
+    },
+    /// Pause a webhook; what comes in waits
+    Pause {
+        /// Its name or id
+        webhook: String,
+    },
+    /// Resume a webhook; what waited goes out
+    Resume {
+        /// Its name or id
+        webhook: String,
+    },
+    /// Remove a webhook; its log stays
+    Remove {
+        /// Its name or id
+        webhook: String,
+    },
+}
+
+impl Command {
+    pub(crate) async fn run(self, door: &Door, screen: Screen) -> Result<Ended, Failed> {
+        match self {
+            Self::Add { settings, paused } => {
+                let mut request = settings.read()?;
+                request.set("isActive", paused.then_some(false));
+                let request = request.filled("Give --name, --url and --event, or --from.")?;
+                let made = door.send(Method::POST, LIST, &request).await?;
+                if let Some(ended) = failed_gracefully(screen, &made) {
+                    return Ok(ended);
+                }
+                let webhook = one(&made);
+                let mut facts = facts(webhook);
+                facts.insert(0, ("secret", plain(webhook, "secret")));
+                facts.push(("", "The secret is not shown again.".into()));
+                screen.facts(&made, &facts);
+            }
+            Self::List => screen.list(
+                door.get(LIST).await?,
+                "webhooks",
+                "There is no webhook yet. Add one with `signalctl webhook add`.",
+                &[
+                    ("ID", |row| plain(row, "id")),
+                    ("NAME", |row| plain(row, "name")),
+                    ("URL", |row| plain(row, "url")),
+                    ("EVENTS", |row| plain(row, "events")),
+                    ("STATE", |row| text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()),
+                    ("CALLS", |row| plain(row, "totalCalls")),
+                    ("FAILED", |row| plain(row, "failedCalls")),
+                ],
+            ),
+            Self::Show { webhook } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let found = door.get(&format!("{LIST}/{id}")).await?;
+                screen.facts(&found, &facts(one(&found)));
+            }
+            Self::Edit { webhook, settings } => {
+                let request = settings.read()?.filled("Say what is to be different: a flag, or --from.")?;
+                return change(door, screen, &webhook, &request, "Changed.").await;
+            }
+            Self::Pause { webhook } => return change(door, screen, &webhook, &json!({ "isActive": false }), "Paused. What comes in for it waits.").await,
+            Self::Resume { webhook } => return change(door, screen, &webhook, &json!({ "isActive": true }), "Resumed. What waited goes out.").await,
+            Self::Test { webhook, event } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let mut request = json!({});
+                if let Some(event) = event {
+                    request = json!({ "event": event });
+                }
+                let tested = door.send(Method::POST, &format!("{LIST}/{id}/test"), &request).await?;
+                if let Some(ended) = failed_gracefully(screen, &tested) {
+                    return Ok(ended);
+                }
+                screen.done(&tested, text(&tested, "message"));
+            }
+            Self::Remove { webhook } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                screen.confirm(&format!("This removes the webhook “{webhook}” and cancels what waits for it."))?;
+                let gone = door.ask(Method::DELETE, &format!("{LIST}/{id}"), None).await?;
+                screen.done(&json!({ "success": true, "id": id, "message": text(&gone, "message") }), text(&gone, "message"));
+            }
+        }
+        Ok(Ended::Done)
+    }
+}
+
+async fn change(door: &Door, screen: Screen, webhook: &str, request: &Value, sentence: &str) -> Result<Ended, Failed> {
+    let id = id_of(door, LIST, "webhooks", webhook).await?;
+    let changed = door.send(Method::PATCH, &format!("{LIST}/{id}"), request).await?;
+    if let Some(ended) = failed_gracefully(screen, &changed) {
+        return Ok(ended);
+    }
+    screen.done(&changed, sentence);
+    Ok(Ended::Done)
+}
+
+/// A result that is no success, said as such.
+fn failed_gracefully(screen: Screen, result: &Value) -> Option<Ended> {
+    if result.get("success") != Some(&Value::Bool(false)) {
+        return None;
+    }
+    screen.done(result, text(result, "error"));
+    Some(Ended::Gracefully)
+}
+
+fn one(document: &Value) -> &Value {
+    document.get("webhook").unwrap_or(&Value::Null)
+}
+
+fn facts(webhook: &Value) -> Vec<(&'static str, String)> {
+    vec![
+        ("id", plain(webhook, "id")),
+        ("name", plain(webhook, "name")),
+        ("url", plain(webhook, "url")),
+        ("events", plain(webhook, "events")),
+        ("state", plain(webhook, "sentence")),
+        ("calls", plain(webhook, "totalCalls")),
+        ("failed", plain(webhook, "failedCalls")),
+        ("waiting", plain(webhook, "waiting")),
+        ("held", plain(webhook, "held")),
+        ("last call", moment(webhook, "lastTriggered")),
+        ("last error", plain(webhook, "lastError")),
+        ("retries", format!("{} ({})", plain(webhook, "retryAttempts"), plain(webhook, "retrySchedule"))),
+        ("own network", plain(webhook, "allowPrivateNetwork")),
+    ]
+}
