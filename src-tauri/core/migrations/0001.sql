@@ -1,0 +1,163 @@
+-- The one file of everything that must not be lost. Times are Unix milliseconds, ids are text.
+
+CREATE TABLE workspaces (
+  id         TEXT PRIMARY KEY,
+  name       TEXT NOT NULL UNIQUE COLLATE NOCASE,
+  timezone   TEXT NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE settings (
+  name  TEXT PRIMARY KEY,
+  value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Types the owner declared; the built-in ones are in the program.
+CREATE TABLE event_types (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  name         TEXT NOT NULL,
+  label        TEXT NOT NULL,
+  description  TEXT NOT NULL,
+  schema       TEXT NOT NULL,
+  example      TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, name)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE api_tokens (
+  id           TEXT PRIMARY KEY,
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  name         TEXT NOT NULL,
+  scope        TEXT NOT NULL CHECK (scope IN ('events', 'full')),
+  hash         BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
+  last_four    TEXT NOT NULL,
+  created_at   INTEGER NOT NULL,
+  last_used_at INTEGER,
+  revoked_at   INTEGER
+) STRICT;
+
+-- A deleted webhook stays, so that the log can name it; its secret is gone.
+CREATE TABLE webhooks (
+  id                    TEXT PRIMARY KEY,
+  workspace_id          TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  name                  TEXT NOT NULL,
+  url                   TEXT NOT NULL,
+  events                TEXT NOT NULL CHECK (json_valid(events)),
+  format                TEXT NOT NULL CHECK (format IN ('payload')),
+  retry_attempts        INTEGER NOT NULL,
+  retry_delay_ms        INTEGER NOT NULL,
+  retry_schedule        TEXT NOT NULL CHECK (retry_schedule IN ('exponential', 'standard')),
+  timeout_seconds       INTEGER NOT NULL,
+  allow_private_network INTEGER NOT NULL CHECK (allow_private_network IN (0, 1)),
+  paused_reason         TEXT CHECK (paused_reason IN ('by_owner', 'gone', 'failing')),
+  succeeded             INTEGER NOT NULL DEFAULT 0,
+  failed                INTEGER NOT NULL DEFAULT 0,
+  last_triggered_at     INTEGER,
+  last_success_at       INTEGER,
+  last_code             TEXT,
+  last_args             TEXT,
+  -- Tries that failed since the last success, and when the first of them was.
+  failing_tries         INTEGER NOT NULL DEFAULT 0,
+  failing_since         INTEGER,
+  secret_created_at     INTEGER NOT NULL,
+  created_at            INTEGER NOT NULL,
+  deleted_at            INTEGER
+) STRICT;
+CREATE INDEX webhooks_of_workspace ON webhooks (workspace_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE events (
+  seq             INTEGER PRIMARY KEY,
+  id              TEXT NOT NULL UNIQUE,
+  workspace_id    TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  type            TEXT NOT NULL,
+  subject         TEXT,
+  occurred_at     INTEGER NOT NULL,
+  received_at     INTEGER NOT NULL,
+  source          TEXT NOT NULL,
+  -- Exactly as handed in, and its SHA-256, which is checked before the bytes are used.
+  data            BLOB NOT NULL,
+  data_sha256     BLOB NOT NULL CHECK (length(data_sha256) = 32),
+  idempotency_key TEXT,
+  fingerprint     BLOB,
+  deliveries      INTEGER NOT NULL
+) STRICT;
+CREATE INDEX events_of_workspace ON events (workspace_id, seq);
+CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
+
+-- The row is the queue and the log.
+CREATE TABLE deliveries (
+  seq           INTEGER PRIMARY KEY,
+  id            TEXT NOT NULL UNIQUE,
+  workspace_id  TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  event_seq     INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE,
+  channel       TEXT NOT NULL CHECK (channel IN ('webhook', 'email', 'sms', 'calendar', 'storage')),
+  -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
+  endpoint      TEXT NOT NULL,
+  event_type    TEXT NOT NULL,
+  subject       TEXT,
+  recipient     TEXT NOT NULL,
+  status        TEXT NOT NULL CHECK (status IN ('pending', 'sending', 'held', 'success', 'failed', 'unknown', 'skipped', 'cancelled')),
+  status_reason TEXT,
+  is_test       INTEGER NOT NULL DEFAULT 0 CHECK (is_test IN (0, 1)),
+  replay_of     TEXT,
+  trigger       TEXT NOT NULL DEFAULT 'auto' CHECK (trigger IN ('auto', 'manual', 'replay', 'test')),
+  due_at        INTEGER,
+  -- 1 while an earlier delivery about the same subject is waited for; due_at is then the latest moment.
+  after_earlier INTEGER NOT NULL DEFAULT 0 CHECK (after_earlier IN (0, 1)),
+  -- The number of the attempt that is under way: only it may move this row.
+  lease         INTEGER,
+  lease_until   INTEGER,
+  attempts      INTEGER NOT NULL DEFAULT 0,
+  -- Attempts that count towards the schedule: not those that ended offline or with the process.
+  tries         INTEGER NOT NULL DEFAULT 0,
+  status_code   INTEGER,
+  code          TEXT,
+  args          TEXT,
+  duration_ms   INTEGER,
+  created_at    INTEGER NOT NULL,
+  finished_at   INTEGER,
+  delivered_at  INTEGER,
+  CHECK ((status = 'pending') = (due_at IS NOT NULL)),
+  CHECK ((status = 'sending') = (lease IS NOT NULL))
+) STRICT;
+CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
+CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
+  WHERE subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown');
+CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
+CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
+CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
+CREATE INDEX deliveries_of_event ON deliveries (event_seq);
+CREATE INDEX deliveries_about ON deliveries (workspace_id, subject, seq) WHERE subject IS NOT NULL;
+
+CREATE TABLE attempts (
+  seq                INTEGER PRIMARY KEY,
+  delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
+  number             INTEGER NOT NULL,
+  id                 TEXT NOT NULL,
+  trigger            TEXT NOT NULL CHECK (trigger IN ('auto', 'manual', 'replay', 'test')),
+  started_at         INTEGER NOT NULL,
+  finished_at        INTEGER,
+  duration_ms        INTEGER,
+  status_code        INTEGER,
+  code               TEXT,
+  args               TEXT,
+  request_url        TEXT,
+  request_headers    TEXT,
+  response_headers   TEXT,
+  response_body      BLOB,
+  response_truncated INTEGER NOT NULL DEFAULT 0 CHECK (response_truncated IN (0, 1)),
+  UNIQUE (delivery_seq, number)
+) STRICT;
+
+-- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
+CREATE TABLE tallies (
+  endpoint  TEXT NOT NULL,
+  quarter   INTEGER NOT NULL,
+  succeeded INTEGER NOT NULL DEFAULT 0,
+  failed    INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (endpoint, quarter)
+) STRICT, WITHOUT ROWID;
+
+CREATE VIEW webhook_logs (webhook, event, payload, status, status_code, attempts) AS
+  SELECT w.name, d.event_type, CAST(e.data AS TEXT), d.status, d.status_code, d.attempts
+  FROM deliveries d JOIN events e ON e.seq = d.event_seq JOIN webhooks w ON w.id = d.endpoint
+  WHERE d.channel = 'webhook';

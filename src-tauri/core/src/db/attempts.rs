@@ -1,0 +1,97 @@
+//! Table `attempts`: written when one starts, completed once, never changed afterwards.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
+
+use crate::clock::Time;
+use crate::deliveries::Trigger;
+use crate::error::Result;
+use crate::ids::AttemptId;
+use crate::outcome::Failure;
+
+/// How an attempt ended, as it is stored.
+#[derive(Debug, Default)]
+pub(crate) struct Ended {
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) status: Option<u16>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) request_url: Option<String>,
+    pub(crate) request_headers: Option<BTreeMap<String, String>>,
+    pub(crate) response_headers: Option<BTreeMap<String, String>>,
+    pub(crate) response_body: Option<Vec<u8>>,
+    pub(crate) response_truncated: bool,
+}
+
+/// An attempt as stored.
+pub(crate) struct AttemptRow {
+    pub(crate) id: AttemptId,
+    pub(crate) number: u32,
+    pub(crate) trigger: Trigger,
+    pub(crate) started_at: Time,
+    pub(crate) finished_at: Option<Time>,
+    pub(crate) ended: Ended,
+}
+
+/// Notes that an attempt starts, before its first byte is sent; gives its row number.
+pub(crate) fn start(conn: &Connection, delivery: i64, number: u32, trigger: Trigger, now: Time) -> Result<i64> {
+    conn.prepare_cached("INSERT INTO attempts (delivery_seq, number, id, trigger, started_at) VALUES (?, ?, ?, ?, ?)")?.execute(params![
+        delivery,
+        number,
+        AttemptId::new(),
+        trigger,
+        now
+    ])?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// Completes an attempt, once: false when it was completed before.
+pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> Result<bool> {
+    let json = |map: &Option<BTreeMap<String, String>>| map.as_ref().and_then(|m| serde_json::to_string(m).ok());
+    let changed = conn
+        .prepare_cached(
+            "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, request_headers = ?8,
+               response_headers = ?9, response_body = ?10, response_truncated = ?11
+             WHERE seq = ?1 AND finished_at IS NULL",
+        )?
+        .execute(params![
+            seq,
+            now,
+            ended.duration_ms.map(u64::cast_signed),
+            ended.status,
+            ended.failure.as_ref().map(|f| f.code),
+            ended.failure.as_ref().and_then(|f| serde_json::to_string(&f.args).ok()),
+            ended.request_url,
+            json(&ended.request_headers),
+            json(&ended.response_headers),
+            ended.response_body,
+            ended.response_truncated
+        ])?;
+    Ok(changed == 1)
+}
+
+/// The attempts of a delivery, oldest first.
+pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
+    let mut statement = conn.prepare_cached("SELECT * FROM attempts WHERE delivery_seq = ? ORDER BY number")?;
+    let rows = statement.query_map([delivery], |row| {
+        let headers = |name: &str| row.get::<_, Option<String>>(name)?.map(|text| super::json(&text)).transpose();
+        Ok(AttemptRow {
+            id: row.get("id")?,
+            number: row.get("number")?,
+            trigger: row.get("trigger")?,
+            started_at: row.get("started_at")?,
+            finished_at: row.get("finished_at")?,
+            ended: Ended {
+                duration_ms: row.get::<_, Option<i64>>("duration_ms")?.map(i64::cast_unsigned),
+                status: row.get("status_code")?,
+                failure: super::webhooks::failure(row, "code", "args")?,
+                request_url: row.get("request_url")?,
+                request_headers: headers("request_headers")?,
+                response_headers: headers("response_headers")?,
+                response_body: row.get("response_body")?,
+                response_truncated: row.get("response_truncated")?,
+            },
+        })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

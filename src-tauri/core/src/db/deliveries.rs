@@ -1,0 +1,475 @@
+//! Table `deliveries`: the queue and the log.
+
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::clock::Time;
+use crate::deliveries::{Channel, DeliveryFilter, Order, Reason, Status, Trigger};
+use crate::error::Result;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::outcome::Failure;
+
+/// How long a later delivery waits for an earlier one about the same subject (contract §3).
+pub(crate) const ORDER_WAIT_MS: i64 = 10 * 60 * 1000;
+
+/// A delivery to be queued.
+pub(crate) struct NewRow<'a> {
+    pub(crate) id: DeliveryId,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) event_seq: i64,
+    pub(crate) channel: Channel,
+    pub(crate) endpoint: &'a str,
+    pub(crate) event_type: &'a str,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) recipient: &'a str,
+    pub(crate) state: NewState,
+    pub(crate) trigger: Trigger,
+    pub(crate) now: Time,
+}
+
+/// How a delivery enters the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NewState {
+    /// Due now.
+    Due,
+    /// Waits for an earlier one about the same subject.
+    AfterEarlier,
+    /// Its webhook is paused.
+    Paused,
+    /// Under way at once, with its first attempt, until this moment at the latest.
+    Sending(Time),
+}
+
+/// A delivery as stored, with the names that reading needs.
+pub(crate) struct DeliveryRecord {
+    pub(crate) seq: i64,
+    pub(crate) id: DeliveryId,
+    pub(crate) event_seq: i64,
+    pub(crate) event_id: EventId,
+    pub(crate) channel: Channel,
+    pub(crate) endpoint: String,
+    pub(crate) event_type: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) recipient: String,
+    pub(crate) who: Option<String>,
+    pub(crate) status: Status,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) test: bool,
+    pub(crate) replay_of: Option<DeliveryId>,
+    pub(crate) due_at: Option<Time>,
+    pub(crate) after_earlier: bool,
+    pub(crate) attempts: u32,
+    pub(crate) status_code: Option<u16>,
+    pub(crate) failure: Option<Failure>,
+    pub(crate) duration_ms: Option<u64>,
+    pub(crate) created_at: Time,
+    pub(crate) finished_at: Option<Time>,
+    pub(crate) delivered_at: Option<Time>,
+}
+
+const SELECT: &str = "SELECT d.*, e.id AS event_id, w.name AS who FROM deliveries d
+  JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
+
+fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
+    Ok(DeliveryRecord {
+        seq: row.get("seq")?,
+        id: row.get("id")?,
+        event_seq: row.get("event_seq")?,
+        event_id: row.get("event_id")?,
+        channel: row.get("channel")?,
+        endpoint: row.get("endpoint")?,
+        event_type: row.get("event_type")?,
+        subject: row.get("subject")?,
+        recipient: row.get("recipient")?,
+        who: row.get("who")?,
+        status: row.get("status")?,
+        reason: row.get("status_reason")?,
+        test: row.get("is_test")?,
+        replay_of: row.get("replay_of")?,
+        due_at: row.get("due_at")?,
+        after_earlier: row.get("after_earlier")?,
+        attempts: row.get("attempts")?,
+        status_code: row.get("status_code")?,
+        failure: super::webhooks::failure(row, "code", "args")?,
+        duration_ms: row.get::<_, Option<i64>>("duration_ms")?.map(i64::cast_unsigned),
+        created_at: row.get("created_at")?,
+        finished_at: row.get("finished_at")?,
+        delivered_at: row.get("delivered_at")?,
+    })
+}
+
+// --- the queue -----------------------------------------------------------------------------------
+
+/// Queues a delivery and gives its row number.
+pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
+    let (status, reason, due, after_earlier, lease_until) = match new.state {
+        NewState::Due => (Status::Pending, None, Some(new.now), false, None),
+        NewState::AfterEarlier => (Status::Pending, None, Some(new.now.plus_ms(ORDER_WAIT_MS)), true, None),
+        NewState::Paused => (Status::Held, Some(Reason::Paused), None, false, None),
+        NewState::Sending(until) => (Status::Sending, None, None, false, Some(until)),
+    };
+    let first_attempt = lease_until.map(|_| 1);
+    conn.prepare_cached(
+        "INSERT INTO deliveries (id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        new.id,
+        new.workspace,
+        new.event_seq,
+        new.channel,
+        new.endpoint,
+        new.event_type,
+        new.subject,
+        new.recipient,
+        status,
+        reason,
+        new.trigger == Trigger::Test,
+        new.trigger,
+        due,
+        after_earlier,
+        new.now,
+        first_attempt,
+        lease_until,
+        first_attempt.unwrap_or(0)
+    ])?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// True when an earlier delivery to this endpoint about this subject is not final yet.
+pub(crate) fn has_open_earlier(conn: &Connection, endpoint: &str, subject: &str, before: i64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown'))",
+        )?
+        .query_row(params![endpoint, subject, before], |r| r.get(0))?)
+}
+
+/// A due delivery, as far as claiming it needs.
+pub(crate) struct Due {
+    pub(crate) seq: i64,
+    pub(crate) subject: Option<String>,
+    pub(crate) after_earlier: bool,
+    pub(crate) attempts: u32,
+    pub(crate) trigger: Trigger,
+}
+
+/// Due deliveries of an endpoint, longest due first.
+pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) -> Result<Vec<Due>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT seq, subject, after_earlier, attempts, trigger FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+    )?;
+    let rows = statement.query_map(params![endpoint, now, limit as i64], |r| {
+        Ok(Due { seq: r.get(0)?, subject: r.get(1)?, after_earlier: r.get(2)?, attempts: r.get(3)?, trigger: r.get(4)? })
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}
+
+/// When the next delivery of an endpoint is due.
+pub(crate) fn next_due(conn: &Connection, endpoint: &str) -> Result<Option<Time>> {
+    Ok(conn.prepare_cached("SELECT min(due_at) FROM deliveries WHERE endpoint = ? AND status = 'pending'")?.query_row([endpoint], |r| r.get(0))?)
+}
+
+/// Endpoints that have something pending.
+pub(crate) fn pending_endpoints(conn: &Connection) -> Result<Vec<String>> {
+    let mut statement = conn.prepare("SELECT DISTINCT endpoint FROM deliveries WHERE status = 'pending'")?;
+    Ok(statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Puts a delivery behind an earlier one, until that is final or the wait is over.
+pub(crate) fn put_behind(conn: &Connection, seq: i64, now: Time) -> Result<()> {
+    conn.prepare_cached("UPDATE deliveries SET after_earlier = 1, due_at = ? WHERE seq = ?")?.execute(params![now.plus_ms(ORDER_WAIT_MS), seq])?;
+    Ok(())
+}
+
+/// Takes a pending delivery under way; the number of the attempt is the fencing token of the lease.
+pub(crate) fn claim(conn: &Connection, seq: i64, attempt: u32, lease_until: Time) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE deliveries SET status = 'sending', status_reason = NULL, due_at = NULL, after_earlier = 0, lease = ?2, lease_until = ?3, attempts = ?2
+         WHERE seq = ?1 AND status = 'pending'",
+    )?
+    .execute(params![seq, attempt, lease_until])?;
+    Ok(())
+}
+
+/// What a call needs of a claimed delivery.
+pub(crate) struct Claimed {
+    pub(crate) event_id: EventId,
+    pub(crate) event_type: String,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) id: DeliveryId,
+    pub(crate) subject: Option<String>,
+    pub(crate) test: bool,
+    pub(crate) data: Vec<u8>,
+    pub(crate) data_sha256: [u8; 32],
+}
+
+pub(crate) fn claimed(conn: &Connection, seq: i64) -> Result<Claimed> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT e.id, e.type, d.workspace_id, d.id, d.subject, d.is_test, e.data, e.data_sha256 FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.seq = ?",
+        )?
+        .query_row([seq], |r| {
+            Ok(Claimed {
+                event_id: r.get(0)?,
+                event_type: r.get(1)?,
+                workspace: r.get(2)?,
+                id: r.get(3)?,
+                subject: r.get(4)?,
+                test: r.get(5)?,
+                data: r.get(6)?,
+                data_sha256: r.get(7)?,
+            })
+        })?)
+}
+
+/// Where a finished attempt moves its delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Move {
+    /// Got through.
+    Success,
+    /// Again, at this time.
+    Again(Time),
+    /// Waits for a cause to go away.
+    Held(Reason),
+    /// Given up.
+    Failed,
+}
+
+/// Moves a delivery out of its attempt. False when the attempt holds the lease no more: then the
+/// row belongs to somebody else and stays as it is.
+pub(crate) fn finish(conn: &Connection, seq: i64, lease: u32, now: Time, moved: &Move, counted: bool, ended: &super::attempts::Ended) -> Result<bool> {
+    let (status, reason, due, finished) = match moved {
+        Move::Success => (Status::Success, None, None, Some(now)),
+        Move::Again(at) => (Status::Pending, None, Some(*at), None),
+        Move::Held(reason) => (Status::Held, Some(*reason), None, None),
+        Move::Failed => (Status::Failed, None, None, Some(now)),
+    };
+    let failure = ended.failure.as_ref();
+    let changed = conn
+        .prepare_cached(
+            "UPDATE deliveries SET status = ?3, status_reason = ?4, due_at = ?5, finished_at = ?6, delivered_at = iif(?3 = 'success', ?6, NULL),
+               lease = NULL, lease_until = NULL, tries = tries + ?7, status_code = ?8, code = ?9, args = ?10, duration_ms = ?11, trigger = iif(trigger = 'manual', 'auto', trigger)
+             WHERE seq = ?1 AND lease = ?2 AND status = 'sending'",
+        )?
+        .execute(params![
+            seq,
+            lease,
+            status,
+            reason,
+            due,
+            finished,
+            counted,
+            ended.status,
+            failure.map(|f| f.code),
+            failure.and_then(|f| serde_json::to_string(&f.args).ok()),
+            ended.duration_ms.map(u64::cast_signed)
+        ])?;
+    Ok(changed == 1)
+}
+
+/// How often a delivery was tried, as far as the schedule counts.
+pub(crate) fn tries(conn: &Connection, seq: i64) -> Result<u32> {
+    Ok(conn.prepare_cached("SELECT tries FROM deliveries WHERE seq = ?")?.query_row([seq], |r| r.get(0))?)
+}
+
+/// Lets the next delivery about a subject go, now that the earlier one is final. True when one went.
+pub(crate) fn release_next(conn: &Connection, endpoint: &str, subject: &str, now: Time) -> Result<bool> {
+    let changed = conn
+        .prepare_cached(
+            "UPDATE deliveries SET due_at = ?3, after_earlier = 0 WHERE seq = (
+               SELECT min(seq) FROM deliveries WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown'))
+             AND status = 'pending' AND after_earlier = 1",
+        )?
+        .execute(params![endpoint, subject, now])?;
+    Ok(changed == 1)
+}
+
+/// Attempts that nobody is waiting for any more: `(delivery, attempt number, attempt row, endpoint)`.
+pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u32, i64, String)>> {
+    let mut statement = conn.prepare(
+        "SELECT d.seq, d.lease, a.seq, d.endpoint FROM workspaces w
+         JOIN deliveries d ON d.workspace_id = w.id AND d.status = 'sending' AND d.status <> 'success'
+         JOIN attempts a ON a.delivery_seq = d.seq AND a.number = d.lease
+         WHERE ?1 IS NULL OR d.lease_until < ?1",
+    )?;
+    Ok(statement.query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Pulls in what is due further ahead than any schedule reaches: the clock was set back.
+pub(crate) fn pull_in(conn: &Connection, now: Time, furthest_ms: i64) -> Result<usize> {
+    Ok(conn.execute("UPDATE deliveries SET due_at = ?1 WHERE status = 'pending' AND due_at > ?2", params![now, now.plus_ms(furthest_ms)])?)
+}
+
+/// Holds what is pending at an endpoint.
+pub(crate) fn hold_pending(conn: &Connection, endpoint: &str, reason: Reason) -> Result<()> {
+    conn.execute(
+        "UPDATE deliveries SET status = 'held', status_reason = ?2, due_at = NULL, after_earlier = 0 WHERE endpoint = ?1 AND status = 'pending'",
+        params![endpoint, reason],
+    )?;
+    Ok(())
+}
+
+/// Lets go what was held at an endpoint for a reason. Oldest first follows from the row numbers.
+pub(crate) fn release_held(conn: &Connection, endpoint: &str, reason: Reason, now: Time) -> Result<usize> {
+    Ok(conn.execute(
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?3 WHERE endpoint = ?1 AND status = 'held' AND status_reason = ?2",
+        params![endpoint, reason, now],
+    )?)
+}
+
+/// Endpoints at which something is held for a reason.
+pub(crate) fn held_endpoints(conn: &Connection, reason: Reason) -> Result<Vec<(String, WorkspaceId)>> {
+    let mut statement = conn.prepare("SELECT DISTINCT d.endpoint, d.workspace_id FROM workspaces w
+         JOIN deliveries d ON d.workspace_id = w.id AND d.status = 'held' AND d.status <> 'success' WHERE d.status_reason = ?")?;
+    Ok(statement.query_map([reason], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Makes a delivery due now, by whoever's hand.
+pub(crate) fn due_now(conn: &Connection, seq: i64, now: Time, trigger: Trigger) -> Result<()> {
+    conn.execute(
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?2, after_earlier = 0, finished_at = NULL, trigger = ?3 WHERE seq = ?1",
+        params![seq, now, trigger],
+    )?;
+    Ok(())
+}
+
+/// Closes a delivery by the owner's hand.
+pub(crate) fn cancel(conn: &Connection, seq: i64, now: Time) -> Result<()> {
+    conn.execute(
+        "UPDATE deliveries SET status = 'cancelled', status_reason = 'by_owner', due_at = NULL, after_earlier = 0, finished_at = ?2 WHERE seq = ?1",
+        params![seq, now],
+    )?;
+    Ok(())
+}
+
+/// Closes all that waits at an endpoint that is no more.
+pub(crate) fn cancel_waiting(conn: &Connection, endpoint: &str, now: Time) -> Result<()> {
+    conn.execute(
+        "UPDATE deliveries SET status = 'cancelled', status_reason = 'by_owner', due_at = NULL, after_earlier = 0, finished_at = ?2
+         WHERE endpoint = ?1 AND status IN ('pending', 'held', 'unknown')",
+        params![endpoint, now],
+    )?;
+    Ok(())
+}
+
+// --- the log -------------------------------------------------------------------------------------
+
+pub(crate) fn get(conn: &Connection, workspace: WorkspaceId, id: DeliveryId) -> Result<Option<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.id = ? AND d.workspace_id = ?"))?;
+    Ok(statement.query_row(params![id, workspace], record).optional()?)
+}
+
+/// The deliveries of one event, in the order in which they were queued.
+pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.event_seq = ? ORDER BY d.seq"))?;
+    Ok(statement.query_map([event_seq], record)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many rows are counted before a total becomes "more than".
+const COUNTED_TO: u64 = 10_000;
+
+/// The conditions of a filter, and its values in order.
+fn conditions<'a>(workspace: &'a WorkspaceId, filter: &'a DeliveryFilter, statuses: &'a [Status]) -> (String, Vec<&'a dyn ToSql>) {
+    let mut sql = "d.workspace_id = ?".to_owned();
+    let mut values: Vec<&dyn ToSql> = vec![workspace];
+    if !statuses.is_empty() {
+        let marks = vec!["?"; statuses.len()].join(", ");
+        sql.push_str(&format!(" AND d.status IN ({marks})"));
+        values.extend(statuses.iter().map(|s| s as &dyn ToSql));
+        if !statuses.contains(&Status::Success) {
+            // Lets SQLite see that the index of what did not go through will do.
+            sql.push_str(" AND d.status <> 'success'");
+        }
+    }
+    let conditions: [(&str, Option<&dyn ToSql>); 10] = [
+        ("d.channel = ?", filter.channel.as_ref().map(|v| v as _)),
+        ("d.endpoint = ?", filter.webhook_id.as_ref().map(|v| v as _)),
+        ("0 = length(?)", filter.automation_id.as_ref().map(|v| v as _)),
+        ("d.event_type = ?", filter.event_type.as_ref().map(|v| v as _)),
+        ("d.event_seq = (SELECT seq FROM events WHERE id = ?)", filter.event_id.as_ref().map(|v| v as _)),
+        ("d.subject = ?", filter.subject.as_ref().map(|v| v as _)),
+        ("d.recipient = ?", filter.recipient.as_ref().map(|v| v as _)),
+        ("d.created_at >= ?", filter.since.as_ref().map(|v| v as _)),
+        ("d.created_at < ?", filter.until.as_ref().map(|v| v as _)),
+        ("d.is_test = ?", filter.test.as_ref().map(|v| v as _)),
+    ];
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
+        }
+    }
+    (sql, values)
+}
+
+/// A page of the log from a row number on, which itself is not in it.
+pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &DeliveryFilter, statuses: &[Status], from: Option<i64>, limit: u32) -> Result<Vec<DeliveryRecord>> {
+    let (mut sql, mut values) = conditions(&workspace, filter, statuses);
+    let (compare, direction) = match filter.order.unwrap_or_default() {
+        Order::Desc => ("<", "DESC"),
+        Order::Asc => (">", "ASC"),
+    };
+    if let Some(from) = &from {
+        sql.push_str(&format!(" AND d.seq {compare} ?"));
+        values.push(from);
+    }
+    values.push(&limit);
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE {sql} ORDER BY d.seq {direction} LIMIT ?"))?;
+    Ok(statement.query_map(values.as_slice(), record)?.collect::<rusqlite::Result<_>>()?)
+}
+
+/// How many fit a filter, and whether that is all.
+pub(crate) fn total(conn: &Connection, workspace: WorkspaceId, filter: &DeliveryFilter, statuses: &[Status]) -> Result<(u64, bool)> {
+    let (sql, values) = conditions(&workspace, filter, statuses);
+    let counted: i64 = conn
+        .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {sql} LIMIT {})", COUNTED_TO + 1))?
+        .query_row(values.as_slice(), |r| r.get(0))?;
+    let counted = counted.cast_unsigned();
+    Ok((counted.min(COUNTED_TO), counted <= COUNTED_TO))
+}
+
+/// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not
+/// counted, for they are many, and tests neither.
+pub(crate) fn standing(conn: &Connection, workspace: WorkspaceId, endpoint: Option<&str>) -> Result<Standing> {
+    let mut statement = conn.prepare_cached(
+        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (?2 IS NULL OR endpoint = ?2) GROUP BY status",
+    )?;
+    let mut standing = Standing::default();
+    let rows = statement.query_map(params![workspace, endpoint], |r| Ok((r.get::<_, Status>(0)?, r.get::<_, i64>(1)?)))?;
+    for row in rows {
+        let (status, count) = row?;
+        let count = count.cast_unsigned();
+        match status {
+            Status::Pending | Status::Sending | Status::Unknown => standing.waiting += count,
+            Status::Held => standing.held += count,
+            Status::Failed => standing.failed += count,
+            _ => {}
+        }
+    }
+    Ok(standing)
+}
+
+/// Deliveries that are not through.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Standing {
+    pub(crate) waiting: u64,
+    pub(crate) held: u64,
+    pub(crate) failed: u64,
+}
+
+/// How many wait for the internet.
+pub(crate) fn held_for(conn: &Connection, workspace: WorkspaceId, reason: Reason) -> Result<u64> {
+    let count: i64 = conn.query_row(
+        "SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'held' AND status <> 'success' AND status_reason = ?",
+        params![workspace, reason],
+        |r| r.get(0),
+    )?;
+    Ok(count.cast_unsigned())
+}
+
+pub(crate) fn count_sending(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
+    let count: i64 = conn.query_row("SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'sending' AND status <> 'success'", [workspace], |r| r.get(0))?;
+    Ok(count.cast_unsigned())
+}

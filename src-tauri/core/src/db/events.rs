@@ -1,0 +1,117 @@
+//! Table `events`.
+
+use rusqlite::types::ToSql;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use crate::clock::Time;
+use crate::deliveries::EventFilter;
+use crate::error::Result;
+use crate::ids::{EventId, WorkspaceId};
+
+/// An event to be stored.
+pub(crate) struct NewRow<'a> {
+    pub(crate) id: EventId,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) event_type: &'a str,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) occurred_at: Time,
+    pub(crate) received_at: Time,
+    pub(crate) source: &'a str,
+    pub(crate) data: &'a [u8],
+    pub(crate) data_sha256: [u8; 32],
+    pub(crate) idempotency_key: Option<&'a str>,
+    pub(crate) fingerprint: Option<[u8; 32]>,
+    pub(crate) deliveries: u32,
+}
+
+/// An event as stored.
+pub(crate) struct EventRow {
+    pub(crate) seq: i64,
+    pub(crate) id: EventId,
+    pub(crate) event_type: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) occurred_at: Time,
+    pub(crate) received_at: Time,
+    pub(crate) source: String,
+    pub(crate) data: Vec<u8>,
+}
+
+fn row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        seq: row.get("seq")?,
+        id: row.get("id")?,
+        event_type: row.get("type")?,
+        subject: row.get("subject")?,
+        occurred_at: row.get("occurred_at")?,
+        received_at: row.get("received_at")?,
+        source: row.get("source")?,
+        data: row.get("data")?,
+    })
+}
+
+/// Stores an event and gives its row number.
+pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
+    conn.prepare_cached(
+        "INSERT INTO events (id, workspace_id, type, subject, occurred_at, received_at, source, data, data_sha256, idempotency_key, fingerprint, deliveries)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        new.id,
+        new.workspace,
+        new.event_type,
+        new.subject,
+        new.occurred_at,
+        new.received_at,
+        new.source,
+        new.data,
+        new.data_sha256,
+        new.idempotency_key,
+        new.fingerprint,
+        new.deliveries
+    ])?;
+    Ok(conn.last_insert_rowid())
+}
+
+/// The event with this idempotency key: its id, fingerprint and number of deliveries.
+pub(crate) fn by_key(conn: &Connection, workspace: WorkspaceId, key: &str) -> Result<Option<(EventId, [u8; 32], u32)>> {
+    let mut statement = conn.prepare_cached("SELECT id, fingerprint, deliveries FROM events WHERE workspace_id = ? AND idempotency_key = ?")?;
+    Ok(statement.query_row(params![workspace, key], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?)
+}
+
+/// One event, with its own id.
+pub(crate) fn get(conn: &Connection, workspace: WorkspaceId, id: EventId) -> Result<Option<EventRow>> {
+    let mut statement = conn.prepare_cached("SELECT * FROM events WHERE workspace_id = ? AND id = ?")?;
+    Ok(statement.query_row(params![workspace, id], row).optional()?)
+}
+
+/// The newest event that came with a token: neither by the window nor by the command line.
+pub(crate) fn newest_from_outside(conn: &Connection, workspace: WorkspaceId) -> Result<Option<EventRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM (SELECT * FROM events WHERE workspace_id = ? ORDER BY seq DESC LIMIT 1000)
+         WHERE source NOT IN ('window', 'signalctl') AND type <> 'webhook.test' ORDER BY seq DESC LIMIT 1",
+    )?;
+    Ok(statement.query_row([workspace], row).optional()?)
+}
+
+/// A page of events before `before`, newest first, and no test among them.
+pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &EventFilter, before: Option<i64>, limit: u32) -> Result<Vec<EventRow>> {
+    let mut sql = "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test'".to_owned();
+    let mut values: Vec<&dyn ToSql> = vec![&workspace];
+    let conditions: [(&str, Option<&dyn ToSql>); 5] = [
+        ("type = ?", filter.event_type.as_ref().map(|v| v as _)),
+        ("subject = ?", filter.subject.as_ref().map(|v| v as _)),
+        ("received_at >= ?", filter.since.as_ref().map(|v| v as _)),
+        ("received_at < ?", filter.until.as_ref().map(|v| v as _)),
+        ("seq < ?", before.as_ref().map(|v| v as _)),
+    ];
+    for (condition, value) in conditions {
+        if let Some(value) = value {
+            sql.push_str(" AND ");
+            sql.push_str(condition);
+            values.push(value);
+        }
+    }
+    values.push(&limit);
+    let mut statement = conn.prepare_cached(&format!("{sql} ORDER BY seq DESC LIMIT ?"))?;
+    Ok(statement.query_map(values.as_slice(), row)?.collect::<rusqlite::Result<_>>()?)
+}

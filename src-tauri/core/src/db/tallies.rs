@@ -1,0 +1,58 @@
+//! Table `tallies` and the counters of `webhooks`: what ended, added up once per commit.
+
+use rusqlite::{Connection, params};
+
+use crate::clock::Time;
+use crate::error::Result;
+
+/// A quarter of an hour, in milliseconds: every zone's days begin on one.
+pub(crate) const QUARTER_MS: i64 = 15 * 60 * 1000;
+
+/// Deliveries that ended at an endpoint within one quarter of an hour.
+pub(crate) struct Tally {
+    endpoint: String,
+    quarter: i64,
+    succeeded: u32,
+    failed: u32,
+}
+
+impl Tally {
+    /// One delivery that ended at `at`.
+    pub(crate) fn one(endpoint: &str, at: Time, success: bool) -> Self {
+        Self { endpoint: endpoint.to_owned(), quarter: at.as_ms().div_euclid(QUARTER_MS), succeeded: success.into(), failed: (!success).into() }
+    }
+
+    pub(super) fn same_place(&self, other: &Self) -> bool {
+        self.quarter == other.quarter && self.endpoint == other.endpoint
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.succeeded += other.succeeded;
+        self.failed += other.failed;
+    }
+}
+
+pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
+    for tally in tallies {
+        conn.prepare_cached(
+            "INSERT INTO tallies (endpoint, quarter, succeeded, failed) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT DO UPDATE SET succeeded = succeeded + ?3, failed = failed + ?4",
+        )?
+        .execute(params![tally.endpoint, tally.quarter, tally.succeeded, tally.failed])?;
+        conn.prepare_cached("UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3 WHERE id = ?1")?.execute(params![
+            tally.endpoint,
+            tally.succeeded,
+            tally.failed
+        ])?;
+    }
+    Ok(())
+}
+
+/// What ended since a quarter: `(quarter, succeeded, failed)`.
+pub(crate) fn since(conn: &Connection, endpoint: &str, since: Time) -> Result<Vec<(Time, u64, u64)>> {
+    let mut statement = conn.prepare_cached("SELECT quarter, succeeded, failed FROM tallies WHERE endpoint = ? AND quarter >= ? ORDER BY quarter")?;
+    let rows = statement.query_map(params![endpoint, since.as_ms().div_euclid(QUARTER_MS)], |row| {
+        Ok((Time::from_ms(row.get::<_, i64>(0)? * QUARTER_MS), row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?.cast_unsigned()))
+    })?;
+    Ok(rows.collect::<rusqlite::Result<_>>()?)
+}

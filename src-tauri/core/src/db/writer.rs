@@ -1,0 +1,287 @@
+//! The writer: one thread that owns the only connection that writes.
+//!
+//! It takes whatever queued up during the last commit, runs it in one transaction, commits, and
+//! only then answers all of them. It never waits for company. A piece of work that fails is undone
+//! to its own beginning and disturbs no other.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::tallies::Tally;
+use super::webhooks::Subscription;
+use crate::changes::{Change, Changes, Topic};
+use crate::error::{Error, Result};
+use crate::ids::WorkspaceId;
+
+/// How many pieces of work one commit takes at most.
+const MOST_PER_COMMIT: usize = 512;
+/// After so long without work the write-ahead log is emptied, so that little is exposed to a fault.
+const IDLE: Duration = Duration::from_secs(2);
+
+type Reply = Box<dyn FnOnce(Result<(), &Error>) + Send>;
+type Work = Box<dyn FnOnce(&mut Tx<'_>) -> Done + Send>;
+
+/// A piece of work that ran: whether it is to be undone, and whom to tell after the commit.
+struct Done {
+    failed: bool,
+    reply: Reply,
+}
+
+enum Job {
+    Write(Work),
+    Close(oneshot::Sender<()>),
+}
+
+/// What a piece of work sees: the open transaction, and a place to note what follows from it.
+pub(crate) struct Tx<'a> {
+    conn: &'a Connection,
+    subscriptions: &'a mut Subscriptions,
+    effects: Effects,
+}
+
+type Subscriptions = HashMap<WorkspaceId, Arc<[Subscription]>>;
+
+/// What happens once the commit is durable, or just before it.
+#[derive(Default)]
+struct Effects {
+    changes: Vec<Change>,
+    tallies: Vec<Tally>,
+    after_commit: Vec<Box<dyn FnOnce() + Send>>,
+    webhooks_changed: bool,
+}
+
+impl Effects {
+    fn merge(&mut self, other: Self) {
+        for change in other.changes {
+            if !self.changes.contains(&change) {
+                self.changes.push(change);
+            }
+        }
+        for tally in other.tallies {
+            match self.tallies.iter_mut().find(|t| t.same_place(&tally)) {
+                Some(same) => same.add(&tally),
+                None => self.tallies.push(tally),
+            }
+        }
+        self.after_commit.extend(other.after_commit);
+    }
+}
+
+impl Tx<'_> {
+    /// The connection, inside the transaction.
+    pub(crate) fn conn(&self) -> &Connection {
+        self.conn
+    }
+
+    /// Tells whoever listens, once it is durable.
+    pub(crate) fn announce(&mut self, workspace: Option<WorkspaceId>, topic: Topic) {
+        self.effects.changes.push(Change { workspace, topic });
+    }
+
+    /// Does something once it is durable; not at all when the commit fails.
+    pub(crate) fn after_commit(&mut self, act: impl FnOnce() + Send + 'static) {
+        self.effects.after_commit.push(Box::new(act));
+    }
+
+    /// Counts a try or an end; written once per commit and endpoint.
+    pub(crate) fn tally(&mut self, tally: Tally) {
+        self.effects.tallies.push(tally);
+    }
+
+    /// Says that who is told of what has changed.
+    pub(crate) fn webhooks_changed(&mut self) {
+        self.effects.webhooks_changed = true;
+    }
+
+    /// Who is told of what, remembered between commits.
+    pub(crate) fn subscriptions(&mut self, workspace: WorkspaceId) -> Result<Arc<[Subscription]>> {
+        if let Some(known) = self.subscriptions.get(&workspace) {
+            return Ok(known.clone());
+        }
+        let read: Arc<[Subscription]> = super::webhooks::subscriptions(self.conn, workspace)?.into();
+        self.subscriptions.insert(workspace, read.clone());
+        Ok(read)
+    }
+}
+
+/// The way to the writer.
+#[derive(Debug, Clone)]
+pub(super) struct Writer(mpsc::Sender<Job>);
+
+impl Writer {
+    pub(super) fn start(conn: Connection, changes: Changes) -> Result<Self> {
+        let (sender, jobs) = mpsc::channel();
+        std::thread::Builder::new().name("writer".into()).spawn(move || run(conn, &jobs, &changes)).map_err(Error::internal)?;
+        Ok(Self(sender))
+    }
+
+    pub(super) fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send + use<T> {
+        let (answer, answered) = oneshot::channel();
+        let job = Job::Write(Box::new(move |tx| {
+            let result = work(tx);
+            let failed = result.is_err();
+            #[cfg(feature = "early-answer")]
+            let (result, answer) = {
+                let _ = answer.send(result);
+                (Err::<T, _>(closed()), oneshot::channel().0)
+            };
+            let reply = move |committed: Result<(), &Error>| {
+                // Where nobody waits any more the caller went away; the work is done all the same.
+                let _ = answer.send(match committed {
+                    Ok(()) => result,
+                    // An error at COMMIT means unknown, not undone: the caller repeats with its key.
+                    Err(error) => Err(error.again()),
+                });
+            };
+            Done { failed, reply: Box::new(reply) }
+        }));
+        let sent = self.0.send(job);
+        async move {
+            if sent.is_err() {
+                return Err(closed());
+            }
+            answered.await.map_err(|_| closed())?
+        }
+    }
+
+    pub(super) fn write_later(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static) {
+        let job = Job::Write(Box::new(move |tx| {
+            let failed = work(tx).inspect_err(|error| tracing::error!(%error, source = ?error.source, "something could not be written")).is_err();
+            Done { failed, reply: Box::new(|_| ()) }
+        }));
+        // After the end nothing is written any more; what was due is due again at the next start.
+        let _ = self.0.send(job);
+    }
+
+    pub(super) async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.0.send(Job::Close(done)).is_ok() {
+            let _ = closed.await;
+        }
+    }
+}
+
+/// The work was dropped unrun: the database could not be had, or the writer has ended.
+fn closed() -> Error {
+    Error::new(crate::Kind::Busy, "Signalbox cannot write just now: another program holds its database, or it is ending. Nothing was stored; send it again in a moment.")
+}
+
+fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
+    let mut subscriptions = Subscriptions::new();
+    let mut idle = false;
+    loop {
+        let first = if idle {
+            match jobs.recv() {
+                Ok(job) => job,
+                Err(_) => break,
+            }
+        } else {
+            match jobs.recv_timeout(IDLE) {
+                Ok(job) => job,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    checkpoint(&conn, "PASSIVE");
+                    idle = true;
+                    continue;
+                }
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            }
+        };
+        idle = false;
+        let mut work = Vec::new();
+        let mut close = None;
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Write(one) => work.push(one),
+                Job::Close(done) => close = Some(done),
+            }
+            if work.len() >= MOST_PER_COMMIT || close.is_some() {
+                break;
+            }
+            next = jobs.try_recv().ok();
+        }
+        if !work.is_empty() {
+            commit(&conn, work, &mut subscriptions, changes);
+        }
+        if let Some(done) = close {
+            checkpoint(&conn, "TRUNCATE");
+            drop(conn);
+            let _ = done.send(());
+            return;
+        }
+    }
+    checkpoint(&conn, "TRUNCATE");
+}
+
+fn commit(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscriptions, changes: &Changes) {
+    let mut replies = Vec::with_capacity(work.len());
+    let mut effects = Effects::default();
+    let committed = transaction(conn, work, subscriptions, &mut effects, &mut replies);
+    match &committed {
+        Ok(()) => {
+            for act in effects.after_commit {
+                act();
+            }
+            for reply in replies {
+                reply(Ok(()));
+            }
+            for change in effects.changes {
+                changes.announce(change.workspace, change.topic);
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, source = ?error.source, "a commit failed");
+            // What a failed commit left behind is not known; look again.
+            subscriptions.clear();
+            if !conn.is_autocommit() {
+                // An error only says that SQLite rolled back by itself.
+                let _ = conn.execute_batch("ROLLBACK");
+            }
+            for reply in replies {
+                reply(Err(error));
+            }
+        }
+    }
+}
+
+fn transaction(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscriptions, effects: &mut Effects, replies: &mut Vec<Reply>) -> Result<()> {
+    // When this fails the work is dropped unrun, and its callers learn that nothing was stored.
+    conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+    for one in work {
+        conn.prepare_cached("SAVEPOINT one")?.execute([])?;
+        let mut tx = Tx { conn, subscriptions, effects: Effects::default() };
+        let done = one(&mut tx);
+        let its_effects = tx.effects;
+        if its_effects.webhooks_changed {
+            subscriptions.clear();
+        }
+        replies.push(done.reply);
+        if conn.is_autocommit() {
+            // A full disk makes SQLite undo everything at once (sqlite.org/lang_transaction.html).
+            return Err(Error::new(crate::Kind::DiskFull, "The disk is full. Nothing was stored; free some space and send it again."));
+        }
+        if done.failed {
+            conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
+        } else {
+            effects.merge(its_effects);
+        }
+        conn.prepare_cached("RELEASE one")?.execute([])?;
+    }
+    super::tallies::write(conn, &effects.tallies)?;
+    conn.prepare_cached("COMMIT")?.execute([])?;
+    Ok(())
+}
+
+/// Brings the write-ahead log home. A failure only means that it is longer for a while.
+fn checkpoint(conn: &Connection, mode: &str) {
+    if let Err(error) = conn.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(())) {
+        tracing::warn!(%error, "the write-ahead log could not be checkpointed");
+    }
+}

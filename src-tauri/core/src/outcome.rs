@@ -1,0 +1,197 @@
+//! How a try ended, in the words of the contract (§2): a code and its arguments.
+//! Codes are stored; sentences are made when read, by [`crate::explain`].
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use serde::{Deserialize, Serialize};
+
+use crate::ids::DeliveryId;
+
+/// Why something outside did not work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Code {
+    /// The owner never set it up.
+    NotConfigured,
+    /// The owner switched it off.
+    Disabled,
+    /// This computer has no way there now.
+    Offline,
+    /// Nobody answers at that address.
+    Unreachable,
+    /// The answer did not come in time.
+    TimedOut,
+    /// Too many at once.
+    RateLimited,
+    /// The other side has trouble of its own (5xx).
+    ProviderDown,
+    /// Permission ended; the owner must sign in again.
+    SignInExpired,
+    /// The key is not accepted.
+    CredentialsRejected,
+    /// This one was refused.
+    Rejected,
+    /// The address is one we never call.
+    BlockedAddress,
+    /// The key store cannot be used now.
+    KeychainUnavailable,
+    /// What was to be changed is not there.
+    NotFound,
+    /// A defect of ours.
+    Internal,
+}
+
+impl Code {
+    /// The word on the wire and in the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::Disabled => "disabled",
+            Self::Offline => "offline",
+            Self::Unreachable => "unreachable",
+            Self::TimedOut => "timed_out",
+            Self::RateLimited => "rate_limited",
+            Self::ProviderDown => "provider_down",
+            Self::SignInExpired => "sign_in_expired",
+            Self::CredentialsRejected => "credentials_rejected",
+            Self::Rejected => "rejected",
+            Self::BlockedAddress => "blocked_address",
+            Self::KeychainUnavailable => "keychain_unavailable",
+            Self::NotFound => "not_found",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl ToSql for Code {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.as_str().into())
+    }
+}
+
+impl FromSql for Code {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let text = value.as_str()?;
+        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text)).map_err(|_| FromSqlError::InvalidType)
+    }
+}
+
+/// What stood in the way below HTTP, or what the answer lacked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trouble {
+    /// The name is not known.
+    NameNotFound,
+    /// Nobody listens there.
+    Refused,
+    /// No way leads there.
+    NoRoute,
+    /// The connection broke off before the answer was whole.
+    BrokenOff,
+    /// The certificate has run out.
+    CertificateExpired,
+    /// The certificate is for another name.
+    CertificateName,
+    /// Nobody we know vouches for the certificate.
+    CertificateUnknown,
+    /// TLS could not be agreed on.
+    Tls,
+    /// The answer was no HTTP.
+    NotHttp,
+    /// The process ended before the answer came.
+    Interrupted,
+    /// The key store: no service.
+    KeyStoreMissing,
+    /// The key store: locked.
+    KeyStoreLocked,
+    /// The key store: the owner said no.
+    KeyStoreDenied,
+    /// The key store: no answer in time.
+    KeyStoreSilent,
+    /// The key store: what we stored is gone.
+    SecretMissing,
+    /// The stored bytes are not what was accepted.
+    Damaged,
+}
+
+/// A code with its arguments, as stored beside an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What programs decide by.
+    pub code: Code,
+    /// The rest of the story.
+    pub args: Args,
+}
+
+/// The arguments of a [`Failure`]; what sentences are made of. Never a secret, an address of a
+/// person, or a body.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Args {
+    /// The HTTP status that came back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// What stood in the way below HTTP.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<Trouble>,
+    /// How long was waited, or is to be waited, in seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
+
+impl Failure {
+    /// A failure that its code says all about.
+    #[must_use]
+    pub const fn new(code: Code) -> Self {
+        Self { code, args: Args { status: None, trouble: None, seconds: None } }
+    }
+
+    /// A failure with the HTTP status that came back.
+    #[must_use]
+    pub const fn status(code: Code, status: u16) -> Self {
+        Self { code, args: Args { status: Some(status), trouble: None, seconds: None } }
+    }
+
+    /// A failure below HTTP.
+    #[must_use]
+    pub const fn trouble(code: Code, trouble: Trouble) -> Self {
+        Self { code, args: Args { status: None, trouble: Some(trouble), seconds: None } }
+    }
+
+    /// A time-out after so many seconds.
+    #[must_use]
+    pub const fn timed_out(seconds: u64) -> Self {
+        Self { code: Code::TimedOut, args: Args { status: None, trouble: None, seconds: Some(seconds) } }
+    }
+}
+
+/// The graceful half of the contract's result: it did not work, and the caller's own work goes on.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Graceful {
+    /// Always false.
+    pub success: bool,
+    /// A sentence for the owner.
+    pub error: String,
+    /// Always true: the booking, the form goes on.
+    pub graceful_fail: bool,
+    /// For programs.
+    pub code: Code,
+    /// True: it goes on by itself, do not send again.
+    pub will_retry: bool,
+    /// Where it stands in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<DeliveryId>,
+    /// When the next try is, if one is planned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl Graceful {
+    /// A failure that ends here.
+    pub fn ended(code: Code, error: impl Into<String>) -> Self {
+        Self { success: false, error: error.into(), graceful_fail: true, code, will_retry: false, delivery_id: None, retry_after_seconds: None }
+    }
+}

@@ -1,0 +1,338 @@
+//! Webhooks: endpoints of other software that are told about events.
+//!
+//! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
+//! is [`signature`], how it is made is [`send`]; when, is the outbox.
+
+pub mod signature;
+pub(crate) mod send;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+use crate::clock::Time;
+use crate::error::FieldError;
+use crate::explain::State;
+use crate::ids::{DeliveryId, WebhookId};
+use crate::outcome::Graceful;
+
+/// A webhook as its owner sees it. Never with its secret, except once after it was made.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Webhook {
+    /// Its id.
+    pub id: WebhookId,
+    /// What the owner calls it.
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// The host of `url`, with its port where that is unusual.
+    pub host: String,
+    /// The types it is told about; `["*"]` is all.
+    pub events: Vec<String>,
+    /// False: paused, its queue is held.
+    pub is_active: bool,
+    /// What the body looks like.
+    pub format: Format,
+    /// Tries after the first.
+    pub retry_attempts: u32,
+    /// Milliseconds before the second try; doubles each time.
+    pub retry_delay: u32,
+    /// How the gaps grow.
+    pub retry_schedule: Schedule,
+    /// One deadline over look-up, connect, headers and body, in seconds.
+    pub timeout_seconds: u32,
+    /// The owner said: this is on my own network.
+    pub allow_private_network: bool,
+    /// Only events that fit; null is all.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub filter: Option<serde_json::Value>,
+    /// Names of own headers; their values are secrets.
+    pub header_names: Vec<String>,
+    /// Deliveries that ended: `successfulCalls + failedCalls`. Tests do not count.
+    pub total_calls: u64,
+    /// Deliveries that got through.
+    pub successful_calls: u64,
+    /// Deliveries that were given up.
+    pub failed_calls: u64,
+    /// The last try.
+    pub last_triggered: Option<Time>,
+    /// Why the last try did not work; null when it did.
+    pub last_error: Option<String>,
+    /// When the signing secret was made.
+    pub secret_created_at: Time,
+    /// Until when the former secret is valid too.
+    pub previous_secret_valid_until: Option<Time>,
+    /// Why it is paused.
+    pub paused_reason: Option<PausedReason>,
+    /// Word, shape and role.
+    pub state: State,
+    /// What is true, in words.
+    pub sentence: String,
+    /// Deliveries that wait for a cause to go away.
+    pub held: u64,
+    /// Deliveries that are due now or later.
+    pub waiting: u64,
+    /// The last seven days, oldest first, in the workspace's zone.
+    pub days: Vec<Day>,
+    /// Share of deliveries that got through, 0 to 1; from 20 ended deliveries on.
+    pub success_rate: Option<f64>,
+    /// The signing secret: only in the answer that made it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+}
+
+/// What ended on one day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Day {
+    /// `2026-11-24`
+    #[cfg_attr(feature = "schema", schema(value_type = String, format = Date))]
+    pub day: jiff::civil::Date,
+    /// Got through.
+    pub succeeded: u64,
+    /// Given up.
+    pub failed: u64,
+}
+
+/// What the body of a call looks like.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Format {
+    /// The event's `data`, byte for byte.
+    #[default]
+    Payload,
+}
+
+/// How the gaps between tries grow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Schedule {
+    /// `retryDelay`, doubled each time.
+    #[default]
+    Exponential,
+    /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h.
+    Standard,
+}
+
+/// Why a webhook is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum PausedReason {
+    /// The owner paused it.
+    ByOwner,
+    /// The receiver answered 410: stop.
+    Gone,
+    /// Nothing but failures for five days.
+    Failing,
+}
+
+/// A webhook to be made.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct NewWebhook {
+    /// 1 to 100 characters.
+    pub name: String,
+    /// `https`, or with `allowPrivateNetwork` also `http` to a private or loopback address.
+    pub url: String,
+    /// Known types, or `["*"]`.
+    pub events: Vec<String>,
+    /// Default true.
+    #[serde(default)]
+    pub is_active: Option<bool>,
+    /// 0 to 20; default 3, with `standard` 9.
+    #[serde(default)]
+    pub retry_attempts: Option<u32>,
+    /// 100 to 3,600,000 ms; default 1000.
+    #[serde(default)]
+    pub retry_delay: Option<u32>,
+    /// Default `exponential`.
+    #[serde(default)]
+    pub retry_schedule: Option<Schedule>,
+    /// Default `payload`.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// Default false.
+    #[serde(default)]
+    pub allow_private_network: Option<bool>,
+    /// 5 to 60; default 15.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
+}
+
+/// What is to be different; what is absent stays.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct WebhookPatch {
+    /// 1 to 100 characters.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// As when it is made.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// Known types, or `["*"]`.
+    #[serde(default)]
+    pub events: Option<Vec<String>>,
+    /// False pauses, true resumes and lets go what was held.
+    #[serde(default)]
+    pub is_active: Option<bool>,
+    /// 0 to 20.
+    #[serde(default)]
+    pub retry_attempts: Option<u32>,
+    /// 100 to 3,600,000 ms.
+    #[serde(default)]
+    pub retry_delay: Option<u32>,
+    /// How the gaps grow.
+    #[serde(default)]
+    pub retry_schedule: Option<Schedule>,
+    /// Whether private addresses may be called.
+    #[serde(default)]
+    pub allow_private_network: Option<bool>,
+    /// 5 to 60.
+    #[serde(default)]
+    pub timeout_seconds: Option<u32>,
+}
+
+/// How a test of a webhook went: one attempt.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub enum Tested {
+    /// The receiver took it.
+    Passed(TestPassed),
+    /// It did not; nothing else is affected.
+    Failed(TestFailed),
+}
+
+/// The receiver took the test.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TestPassed {
+    /// Always true.
+    pub success: bool,
+    /// A sentence.
+    pub message: String,
+    /// What came back.
+    pub status_code: Option<u16>,
+    /// Always 1.
+    pub attempts: u32,
+    /// From first byte to last.
+    pub duration_ms: u64,
+    /// Where it stands in the log.
+    pub delivery_id: DeliveryId,
+}
+
+/// The receiver did not take the test.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TestFailed {
+    /// The graceful half of every result.
+    #[serde(flatten)]
+    pub graceful: Graceful,
+    /// The same sentence as `error`.
+    pub message: String,
+    /// What came back, if anything did.
+    pub status_code: Option<u16>,
+    /// 1, or 0 when nothing could be sent.
+    pub attempts: u32,
+    /// How long it took.
+    pub duration_ms: Option<u64>,
+}
+
+/// The settings of a webhook after all defaults: what is stored.
+#[derive(Debug, Clone)]
+pub(crate) struct Settings {
+    pub(crate) name: String,
+    pub(crate) url: String,
+    pub(crate) events: Vec<String>,
+    pub(crate) format: Format,
+    pub(crate) retry_attempts: u32,
+    pub(crate) retry_delay: u32,
+    pub(crate) retry_schedule: Schedule,
+    pub(crate) timeout_seconds: u32,
+    pub(crate) allow_private_network: bool,
+}
+
+impl From<NewWebhook> for Settings {
+    fn from(new: NewWebhook) -> Self {
+        let schedule = new.retry_schedule.unwrap_or_default();
+        Self {
+            name: new.name.trim().to_owned(),
+            url: new.url.trim().to_owned(),
+            events: new.events,
+            format: new.format.unwrap_or_default(),
+            retry_attempts: new.retry_attempts.unwrap_or(match schedule {
+                Schedule::Exponential => 3,
+                Schedule::Standard => 9,
+            }),
+            retry_delay: new.retry_delay.unwrap_or(1000),
+            retry_schedule: schedule,
+            timeout_seconds: new.timeout_seconds.unwrap_or(15),
+            allow_private_network: new.allow_private_network.unwrap_or(false),
+        }
+    }
+}
+
+impl Settings {
+    /// Takes over what `patch` says.
+    fn apply(&mut self, patch: &WebhookPatch) {
+        fn set<T: Clone>(place: &mut T, value: &Option<T>) {
+            if let Some(value) = value {
+                place.clone_from(value);
+            }
+        }
+        set(&mut self.name, &patch.name.as_ref().map(|n| n.trim().to_owned()));
+        set(&mut self.url, &patch.url.as_ref().map(|u| u.trim().to_owned()));
+        set(&mut self.events, &patch.events);
+        set(&mut self.retry_attempts, &patch.retry_attempts);
+        set(&mut self.retry_delay, &patch.retry_delay);
+        set(&mut self.retry_schedule, &patch.retry_schedule);
+        set(&mut self.timeout_seconds, &patch.timeout_seconds);
+        set(&mut self.allow_private_network, &patch.allow_private_network);
+    }
+
+    /// What is wrong with these settings, field by field. `known` are the workspace's event types.
+    fn check<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Vec<FieldError> {
+        let mut wrong = Vec::new();
+        let mut say = |path: &str, code: &str, message: String| wrong.push(FieldError::new(path, code, message));
+        if self.name.is_empty() || self.name.chars().count() > 100 {
+            say("name", "invalid", "Give it a name of 1 to 100 characters.".into());
+        }
+        if let Err(message) = crate::http::guard::check_url(&self.url, self.allow_private_network) {
+            say("url", message.code, message.sentence.into());
+        }
+        if self.events.is_empty() {
+            say("events", "required", "Choose at least one event type, or all of them with [\"*\"].".into());
+        }
+        if !self.is_all() {
+            for (i, name) in self.events.iter().enumerate() {
+                if !known.clone().any(|k| k == name) {
+                    let hint = crate::events::nearest(name, known.clone()).map(|n| format!(" Did you mean “{n}”?")).unwrap_or_default();
+                    say(&format!("events.{i}"), "unknown", format!("There is no event type of this name.{hint}"));
+                }
+            }
+        }
+        if self.retry_attempts > 20 {
+            say("retryAttempts", "out_of_range", "Tries after the first may be 0 to 20.".into());
+        }
+        if !(100..=3_600_000).contains(&self.retry_delay) {
+            say("retryDelay", "out_of_range", "The delay may be 100 to 3,600,000 milliseconds.".into());
+        }
+        if !(5..=60).contains(&self.timeout_seconds) {
+            say("timeoutSeconds", "out_of_range", "The time limit may be 5 to 60 seconds.".into());
+        }
+        wrong
+    }
+
+    fn is_all(&self) -> bool {
+        self.events == ["*"]
+    }
+}

@@ -1,0 +1,105 @@
+//! One call: the exact bytes, both signatures, one answer. Nothing here touches the database.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::Settings;
+use super::signature;
+use crate::clock::Time;
+use crate::db::attempts::Ended;
+use crate::http::{Call, Called, Http, elapsed_ms, guard};
+use crate::outcome::{Code, Failure};
+
+/// What is to be sent.
+pub(crate) struct Message<'a> {
+    pub(crate) event_id: &'a str,
+    pub(crate) event_type: &'a str,
+    pub(crate) body: Bytes,
+}
+
+/// How a call ended, and whether the receiver asked to wait.
+pub(crate) struct Sent {
+    pub(crate) ended: Ended,
+    pub(crate) retry_after: Option<String>,
+}
+
+/// What is kept of a header whose value is nobody's business.
+const MASK: &str = "••••••";
+
+/// Calls the receiver once. `own_port` is where our own API listens: it is never called.
+pub(crate) async fn send(http: &Http, settings: &Settings, secret: &SecretString, message: Message<'_>, now: Time, own_port: Option<u16>) -> Sent {
+    let started = Instant::now();
+    let failed = |failure: Failure| Sent {
+        ended: Ended { failure: Some(failure), request_url: Some(settings.url.clone()), duration_ms: Some(0), ..Ended::default() },
+        retry_after: None,
+    };
+    let url = match guard::check_url(&settings.url, settings.allow_private_network) {
+        Ok(url) => url,
+        Err(_) => return failed(Failure::new(Code::BlockedAddress)),
+    };
+    if own_port.is_some() && url.port_or_known_default() == own_port && crate::http::literal_class(&url) == Some(guard::Class::Loopback) {
+        return failed(Failure::new(Code::BlockedAddress));
+    }
+    let Some((headers, shown)) = headers(&message, secret.expose_secret(), now) else {
+        return failed(Failure::new(Code::Internal));
+    };
+    let timeout = Duration::from_secs(settings.timeout_seconds.into());
+    let called = http.post(Call { url, allow_private: settings.allow_private_network, headers, body: message.body, timeout }).await;
+    let mut ended = Ended {
+        duration_ms: Some(elapsed_ms(started)),
+        request_url: Some(settings.url.clone()),
+        request_headers: Some(shown),
+        ..Ended::default()
+    };
+    let mut retry_after = None;
+    match called {
+        Called::Silent(failure) => ended.failure = Some(failure),
+        Called::Answered(answer, broken) => {
+            // An answer that broke off has been given: its status counts, and only success needs the rest.
+            ended.failure = match broken {
+                Some(failure) if (200..300).contains(&answer.status) => Some(failure),
+                _ => judge(answer.status),
+            };
+            ended.status = Some(answer.status);
+            ended.response_headers = Some(answer.headers);
+            ended.response_body = Some(answer.body).filter(|b| !b.is_empty());
+            ended.response_truncated = answer.truncated;
+            retry_after = answer.retry_after;
+        }
+    }
+    Sent { ended, retry_after }
+}
+
+/// What a status means: 2xx is success, all else is not.
+fn judge(status: u16) -> Option<Failure> {
+    match status {
+        200..300 => None,
+        429 => Some(Failure::status(Code::RateLimited, status)),
+        500.. => Some(Failure::status(Code::ProviderDown, status)),
+        _ => Some(Failure::status(Code::Rejected, status)),
+    }
+}
+
+/// The headers as sent, and as shown in the log.
+fn headers(message: &Message<'_>, secret: &str, now: Time) -> Option<(HeaderMap, BTreeMap<String, String>)> {
+    let values: [(&'static str, String, bool); 7] = [
+        ("content-type", "application/json".to_owned(), false),
+        ("x-webhook-event", message.event_type.to_owned(), false),
+        ("x-webhook-timestamp", now.as_ms().to_string(), false),
+        ("x-webhook-signature", signature::hex(secret, now, &message.body), true),
+        ("webhook-id", message.event_id.to_owned(), false),
+        ("webhook-timestamp", now.as_seconds().to_string(), false),
+        ("webhook-signature", signature::standard(secret, message.event_id, now, &message.body), true),
+    ];
+    let mut headers = HeaderMap::with_capacity(values.len());
+    let mut shown = BTreeMap::new();
+    for (name, value, secret) in values {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
+        shown.insert(name.to_owned(), if secret { MASK.to_owned() } else { value });
+    }
+    Some((headers, shown))
+}
