@@ -53,12 +53,12 @@ pub(crate) struct WebhookRow {
 /// What is needed to decide whether a webhook is told of an event.
 #[derive(Debug, Clone)]
 pub(crate) struct Subscription {
-    pub(crate) id: WebhookId,
-    /// The id as text: the endpoint of its deliveries.
+    /// The webhook's id as text: the endpoint of its deliveries.
     pub(crate) endpoint: String,
     pub(crate) host: String,
     pub(crate) events: Vec<String>,
     pub(crate) paused: bool,
+    pub(crate) settings: std::sync::Arc<Settings>,
 }
 
 impl Subscription {
@@ -127,11 +127,11 @@ pub(crate) fn subscriptions(conn: &Connection, workspace: WorkspaceId) -> Result
     Ok(all(conn, workspace)?
         .into_iter()
         .map(|w| Subscription {
-            id: w.id,
             endpoint: w.id.to_string(),
             host: crate::webhooks::host_of(&w.settings.url),
-            events: w.settings.events,
+            events: w.settings.events.clone(),
             paused: w.paused_reason.is_some(),
+            settings: w.settings.into(),
         })
         .collect())
 }

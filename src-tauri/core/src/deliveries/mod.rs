@@ -1,7 +1,7 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
 mod act;
-mod read;
+pub(crate) mod read;
 
 use std::collections::BTreeMap;
 

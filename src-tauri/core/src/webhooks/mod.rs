@@ -5,7 +5,7 @@
 
 pub mod signature;
 pub(crate) mod send;
-mod store;
+pub(crate) mod store;
 
 use serde::{Deserialize, Serialize};
 
@@ -334,5 +334,17 @@ impl Settings {
 
     fn is_all(&self) -> bool {
         self.events == ["*"]
+    }
+}
+
+/// The host of a URL, with its port where that is unusual; the whole text when it is none.
+pub(crate) fn host_of(url: &str) -> String {
+    match url::Url::parse(url) {
+        Ok(parsed) => match (parsed.host_str(), parsed.port()) {
+            (Some(host), Some(port)) => format!("{host}:{port}"),
+            (Some(host), None) => host.to_owned(),
+            (None, _) => url.to_owned(),
+        },
+        Err(_) => url.to_owned(),
     }
 }

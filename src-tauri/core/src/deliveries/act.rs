@@ -1,0 +1,96 @@
+//! What the owner does with one delivery: again, closed, let go.
+
+use super::{DeliveryRow, Reason, Status, Trigger};
+use crate::changes::Topic;
+use crate::db;
+use crate::error::{Error, Result};
+use crate::hub::Hub;
+use crate::ids::{DeliveryId, WorkspaceId};
+
+enum Wish {
+    Retry,
+    Cancel,
+    Release,
+}
+
+impl Hub {
+    /// One more attempt now, of the same delivery with the same id and bytes.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` unless it is failed, unknown or held, and while its webhook is paused.
+    pub async fn retry_delivery(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+        self.act(workspace, id, Wish::Retry).await
+    }
+
+    /// Closes a delivery that is pending, held, failed or unknown: "I told them myself".
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` in any other state.
+    pub async fn cancel_delivery(&self, workspace: WorkspaceId, id: DeliveryId, _reason: Option<String>) -> Result<DeliveryRow> {
+        self.act(workspace, id, Wish::Cancel).await
+    }
+
+    /// Lets a held delivery go.
+    ///
+    /// # Errors
+    /// `NotFound`; `Conflict` unless it is held, and while its webhook is paused.
+    pub async fn release_delivery(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+        self.act(workspace, id, Wish::Release).await
+    }
+
+    async fn act(&self, workspace: WorkspaceId, id: DeliveryId, wish: Wish) -> Result<DeliveryRow> {
+        let (now, lanes) = (self.now(), self.lanes.clone());
+        self.db
+            .write(move |tx| {
+                let row = db::deliveries::get(tx.conn(), workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let allowed = match wish {
+                    Wish::Retry => matches!(row.status, Status::Failed | Status::Unknown | Status::Held),
+                    Wish::Cancel => matches!(row.status, Status::Pending | Status::Held | Status::Failed | Status::Unknown),
+                    Wish::Release => row.status == Status::Held,
+                };
+                if !allowed {
+                    return Err(Error::conflict(match row.status {
+                        Status::Success => "This got through already. To send it once more, replay it.",
+                        Status::Sending => "This is being sent right now. Look again in a moment.",
+                        Status::Pending => "This goes out by itself.",
+                        _ => "This is closed.",
+                    }));
+                }
+                if matches!(wish, Wish::Cancel) {
+                    db::deliveries::cancel(tx.conn(), row.seq, now)?;
+                    if let Some(subject) = &row.subject
+                        && db::deliveries::release_next(tx.conn(), &row.endpoint, subject, now)?
+                    {
+                        let endpoint = row.endpoint.clone();
+                        tx.after_commit(move || lanes.look(&endpoint));
+                    }
+                } else {
+                    match db::webhooks::by_endpoint(tx.conn(), &row.endpoint)? {
+                        None => return Err(Error::conflict("Its webhook was removed. There is nowhere to send it.")),
+                        Some(w) if w.paused_reason.is_some() => return Err(Error::conflict("Its webhook is paused. Resume that first; then it goes out by itself.")),
+                        Some(_) => {}
+                    }
+                    let trigger = if matches!(wish, Wish::Retry) { Trigger::Manual } else { Trigger::Auto };
+                    db::deliveries::due_now(tx.conn(), row.seq, now, trigger)?;
+                    let endpoint = row.endpoint.clone();
+                    tx.after_commit(move || lanes.look(&endpoint));
+                }
+                tx.announce(Some(workspace), Topic::Deliveries);
+                Ok(())
+            })
+            .await?;
+        self.delivery_row(workspace, id).await
+    }
+}
+
+/// What the owner can do with a delivery that stands so.
+pub(super) fn actions(status: Status, reason: Option<Reason>) -> Vec<super::Action> {
+    use super::Action;
+    match status {
+        Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
+        Status::Held if reason == Some(Reason::Paused) => vec![Action::Cancel],
+        Status::Held => vec![Action::Release, Action::Cancel],
+        Status::Pending => vec![Action::Cancel],
+        Status::Sending | Status::Success | Status::Skipped | Status::Cancelled => Vec::new(),
+    }
+}

@@ -1,0 +1,272 @@
+//! Lists, details, events: rows as people and programs see them.
+
+use std::collections::BTreeMap;
+
+use jiff::tz::TimeZone;
+use rusqlite::Connection;
+use serde_json::value::RawValue;
+
+use super::{Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage, Status};
+use crate::clock::Time;
+use crate::db::deliveries::DeliveryRecord;
+use crate::db::events::EventRow;
+use crate::db::{self};
+use crate::error::{Error, Result};
+use crate::events::{self, Event, EventType};
+use crate::explain;
+use crate::hub::Hub;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::webhooks::store::zone;
+
+/// Rows of a page, unless asked otherwise, and at most.
+const USUAL_LIMIT: u32 = 50;
+const MOST: u32 = 200;
+
+/// What turns records into rows: the names of types, the zone, the present.
+pub(crate) struct Reader {
+    declared: BTreeMap<String, EventType>,
+    zone: TimeZone,
+    now: Time,
+}
+
+impl Reader {
+    pub(crate) fn new(conn: &Connection, workspace: WorkspaceId, now: Time) -> Result<Self> {
+        Ok(Self { declared: db::event_types::declared(conn, workspace)?, zone: zone(conn, workspace)?, now })
+    }
+
+    /// "New booking 1047"
+    pub(crate) fn title(&self, event_type: &str, subject: Option<&str>) -> String {
+        let label = self.label(event_type);
+        match subject {
+            Some(subject) => format!("{label} {subject}"),
+            None => label,
+        }
+    }
+
+    fn label(&self, event_type: &str) -> String {
+        if event_type == events::TEST_TYPE {
+            return "Test".into();
+        }
+        let known = events::built_in().iter().find(|t| t.name == event_type).or_else(|| self.declared.get(event_type));
+        known.map_or_else(|| events::label_from_name(event_type), |t| t.label.clone())
+    }
+
+    pub(crate) fn moment(&self, at: Time) -> String {
+        explain::moment(at, self.now, &self.zone)
+    }
+
+    pub(crate) fn row(&self, record: &DeliveryRecord) -> DeliveryRow {
+        let who = record.who.clone().unwrap_or_else(|| record.recipient.clone());
+        let due = record.due_at.map(|at| self.moment(at));
+        let tried = record.attempts > 0 && !record.after_earlier;
+        DeliveryRow {
+            state: explain::delivery_state(record.status, record.reason, record.channel, tried, due.as_deref()),
+            error: record.failure.as_ref().map(|f| explain::failure(f, &who)),
+            what: self.title(&record.event_type, record.subject.as_deref()),
+            id: record.id,
+            channel: record.channel,
+            event_id: record.event_id,
+            event_type: record.event_type.clone(),
+            subject: record.subject.clone(),
+            webhook_id: record.endpoint.parse().ok(),
+            automation_id: None,
+            recipient: record.recipient.clone(),
+            who,
+            status: record.status,
+            status_reason: record.reason,
+            status_code: record.status_code,
+            code: record.failure.as_ref().map(|f| f.code),
+            attempt_count: record.attempts,
+            test: record.test,
+            replay_of: record.replay_of,
+            created_at: record.created_at,
+            due_at: record.due_at,
+            finished_at: record.finished_at,
+            delivered_at: record.delivered_at,
+            duration_ms: record.duration_ms,
+        }
+    }
+
+    pub(crate) fn event(&self, row: EventRow) -> Result<Event> {
+        let data = String::from_utf8(row.data).map_err(Error::internal)?;
+        Ok(Event {
+            id: row.id,
+            label: self.label(&row.event_type),
+            event_type: row.event_type,
+            subject: row.subject,
+            occurred_at: row.occurred_at,
+            received_at: row.received_at,
+            source: row.source,
+            what: events::in_a_few_words(&data),
+            data: RawValue::from_string(data).map_err(Error::internal)?,
+            deliveries: None,
+        })
+    }
+}
+
+/// Cursors are row numbers in a spelling that nobody is tempted to calculate with.
+fn cursor(seq: i64) -> String {
+    format!("c{seq:x}")
+}
+
+fn read_cursor(text: Option<&str>) -> Result<Option<i64>> {
+    match text {
+        None | Some("") => Ok(None),
+        Some(text) => match text.strip_prefix('c').and_then(|hex| i64::from_str_radix(hex, 16).ok()) {
+            Some(seq) => Ok(Some(seq)),
+            None => Err(Error::field("cursor", "invalid", "This is no cursor of ours; pass nextCursor on as it is.")),
+        },
+    }
+}
+
+fn read_limit(limit: Option<u32>) -> Result<u32> {
+    match limit.unwrap_or(USUAL_LIMIT) {
+        limit @ 1..=MOST => Ok(limit),
+        _ => Err(Error::field("limit", "out_of_range", format!("The limit may be 1 to {MOST}."))),
+    }
+}
+
+fn read_statuses(text: Option<&str>) -> Result<Vec<Status>> {
+    use serde::Deserialize as _;
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            Status::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word)).map_err(|_| {
+                Error::field("status", "unknown", "A status is one of pending, sending, held, success, failed, unknown, skipped, cancelled.")
+            })
+        })
+        .collect()
+}
+
+impl Hub {
+    /// A page of the log.
+    ///
+    /// # Errors
+    /// `Invalid` for a status, limit or cursor that is none.
+    pub async fn deliveries(&self, workspace: WorkspaceId, filter: DeliveryFilter) -> Result<DeliveryPage> {
+        let (from, limit, statuses) = (read_cursor(filter.cursor.as_deref())?, read_limit(filter.limit)?, read_statuses(filter.status.as_deref())?);
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let reader = Reader::new(conn, workspace, now)?;
+                let mut records = db::deliveries::page(conn, workspace, &filter, &statuses, from, limit + 1)?;
+                let more = records.len() > limit as usize;
+                records.truncate(limit as usize);
+                let (total, total_is_exact) = db::deliveries::total(conn, workspace, &filter, &statuses)?;
+                Ok(DeliveryPage {
+                    next_cursor: records.last().filter(|_| more).map(|r| cursor(r.seq)),
+                    deliveries: records.iter().map(|r| reader.row(r)).collect(),
+                    total,
+                    total_is_exact,
+                })
+            })
+            .await
+    }
+
+    pub(crate) async fn delivery_row(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let record = db::deliveries::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                Ok(Reader::new(conn, workspace, now)?.row(&record))
+            })
+            .await
+    }
+
+    /// One delivery with its attempts, secrets masked.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn delivery(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryDetail> {
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let record = db::deliveries::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let reader = Reader::new(conn, workspace, now)?;
+                let row = reader.row(&record);
+                let data = db::deliveries::claimed(conn, record.seq)?.data;
+                let body = String::from_utf8_lossy(&data).into_owned();
+                let attempts: Vec<Attempt> = db::attempts::of(conn, record.seq)?.into_iter().map(|a| attempt(a, &row.who, &body)).collect();
+                let (finished, due) = (record.finished_at.map(|at| reader.moment(at)), record.due_at.map(|at| reader.moment(at)));
+                let first_failure = attempts.iter().find_map(|a| a.error.clone());
+                Ok(DeliveryDetail {
+                    sentence: explain::delivery(record.status, record.reason, &row.who, record.attempts, finished.as_deref(), due.as_deref()),
+                    explanation: match record.status {
+                        Status::Success => first_failure,
+                        _ => row.error.clone(),
+                    },
+                    actions: super::act::actions(record.status, record.reason),
+                    body,
+                    attempts,
+                    row,
+                })
+            })
+            .await
+    }
+
+    /// A page of events, newest first; tests are not among them.
+    ///
+    /// # Errors
+    /// `Invalid` for a limit or cursor that is none.
+    pub async fn events(&self, workspace: WorkspaceId, filter: EventFilter) -> Result<EventPage> {
+        let (before, limit) = (read_cursor(filter.cursor.as_deref())?, read_limit(filter.limit)?);
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let reader = Reader::new(conn, workspace, now)?;
+                let mut rows = db::events::page(conn, workspace, &filter, before, limit + 1)?;
+                let more = rows.len() > limit as usize;
+                rows.truncate(limit as usize);
+                let next_cursor = rows.last().filter(|_| more).map(|r| cursor(r.seq));
+                Ok(EventPage { events: rows.into_iter().map(|r| reader.event(r)).collect::<Result<_>>()?, next_cursor })
+            })
+            .await
+    }
+
+    /// One event with its deliveries.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub async fn event(&self, workspace: WorkspaceId, id: EventId) -> Result<Event> {
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let row = db::events::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("event"))?;
+                let reader = Reader::new(conn, workspace, now)?;
+                let deliveries = db::deliveries::of_event(conn, row.seq)?.iter().map(|r| reader.row(r)).collect();
+                Ok(Event { deliveries: Some(deliveries), ..reader.event(row)? })
+            })
+            .await
+    }
+}
+
+fn attempt(row: db::attempts::AttemptRow, who: &str, body: &str) -> Attempt {
+    let ended = row.ended;
+    let error = ended.failure.as_ref().map(|f| explain::failure(f, who));
+    let summary = match (&error, row.finished_at, ended.status) {
+        (Some(error), ..) => error.clone(),
+        (None, None, _) => format!("Being sent to {who}."),
+        (None, Some(_), Some(status)) => format!("Received by {who}, which answered {status}."),
+        (None, Some(_), None) => format!("Received by {who}."),
+    };
+    Attempt {
+        state: explain::attempt_state(row.finished_at.is_some(), ended.failure.as_ref()),
+        id: row.id,
+        number: row.number,
+        trigger: row.trigger,
+        started_at: row.started_at,
+        duration_ms: ended.duration_ms,
+        status_code: ended.status,
+        code: ended.failure.as_ref().map(|f| f.code),
+        error,
+        summary,
+        request_url: ended.request_url.unwrap_or_default(),
+        request_headers: ended.request_headers.unwrap_or_default(),
+        request_body: body.to_owned(),
+        response_headers: ended.response_headers,
+        response_body: ended.response_body.map(|b| String::from_utf8_lossy(&b).into_owned()),
+        response_truncated: ended.response_truncated,
+    }
+}

@@ -1,0 +1,209 @@
+//! Words for what happened: made when read, from codes and arguments. Pure.
+//!
+//! The status language (word, shape, role) and every sentence come from here, so that window,
+//! command line and API say the same.
+
+use serde::Serialize;
+
+use crate::clock::Time;
+use crate::deliveries::{Channel, Reason, Status};
+use crate::outcome::{Code, Failure, Trouble};
+
+/// How a thing stands: a word, a shape for those who see no colour, a role for colour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct State {
+    /// "Received", "Retry at 16:20"
+    pub word: String,
+    /// Which plate is drawn.
+    pub shape: Shape,
+    /// Which colour it has.
+    pub role: Role,
+}
+
+/// Round runs, square holds, eight sides stop, a diamond asks, a triangle warns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[allow(missing_docs)]
+pub enum Shape {
+    TickFilled,
+    TickOpen,
+    ArrowOpen,
+    HandsOpen,
+    Retry,
+    GapSquare,
+    BarsSquareFilled,
+    BarsSquareOpen,
+    OctagonBar,
+    OctagonBang,
+    DiamondQuestion,
+    ChevronsOpen,
+    CrossOpen,
+    DashedRound,
+    DotOpen,
+    TriangleBang,
+}
+
+/// The colour's job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[allow(missing_docs)]
+pub enum Role {
+    Success,
+    Accent,
+    Waiting,
+    Held,
+    Failed,
+    Unknown,
+    Muted,
+}
+
+impl State {
+    /// A state from its three parts.
+    pub fn new(word: impl Into<String>, shape: Shape, role: Role) -> Self {
+        Self { word: word.into(), shape, role }
+    }
+}
+
+/// A moment as people say it: "09:03" on its own day, "Thu 26 Nov 09:03" on another.
+#[must_use]
+pub fn moment(at: Time, now: Time, zone: &jiff::tz::TimeZone) -> String {
+    let (at, now) = (at.to_timestamp().to_zoned(zone.clone()), now.to_timestamp().to_zoned(zone.clone()));
+    if at.date() == now.date() { at.strftime("%H:%M").to_string() } else { at.strftime("%a %-d %b %H:%M").to_string() }
+}
+
+/// Where a delivery stands, as plate and word.
+#[must_use]
+pub fn delivery_state(status: Status, reason: Option<Reason>, channel: Channel, tried: bool, due: Option<&str>) -> State {
+    match status {
+        Status::Pending if tried => State::new(due.map_or("Retry".into(), |at| format!("Retry at {at}")), Shape::Retry, Role::Waiting),
+        Status::Pending => State::new("Waiting", Shape::HandsOpen, Role::Waiting),
+        Status::Sending => State::new("Sending", Shape::ArrowOpen, Role::Accent),
+        Status::Held if reason == Some(Reason::Offline) => State::new("Waiting for internet", Shape::GapSquare, Role::Waiting),
+        Status::Held => State::new(
+            match reason {
+                Some(Reason::Paused) => "Held, paused",
+                Some(Reason::NeedsSignIn) => "Held, sign in",
+                Some(Reason::NeedsCredentials) => "Held, key",
+                Some(Reason::NeedsSetup) => "Held, set-up",
+                Some(Reason::Keychain) => "Held, key store",
+                Some(Reason::OverLimit) => "Held, limit",
+                Some(Reason::MissingValue) => "Held, value missing",
+                _ => "Held",
+            },
+            Shape::BarsSquareFilled,
+            Role::Held,
+        ),
+        Status::Success => match channel {
+            Channel::Webhook => State::new("Received", Shape::TickFilled, Role::Success),
+            Channel::Calendar => State::new("Written", Shape::TickFilled, Role::Success),
+            Channel::Storage => State::new("Stored", Shape::TickFilled, Role::Success),
+            Channel::Email | Channel::Sms => State::new("Accepted", Shape::TickOpen, Role::Success),
+        },
+        Status::Failed => State::new("Failed", Shape::OctagonBar, Role::Failed),
+        Status::Unknown => State::new("Not known", Shape::DiamondQuestion, Role::Unknown),
+        Status::Skipped => State::new("Skipped", Shape::ChevronsOpen, Role::Muted),
+        Status::Cancelled => State::new("Cancelled", Shape::CrossOpen, Role::Muted),
+    }
+}
+
+/// How one attempt ended, as plate and word.
+#[must_use]
+pub fn attempt_state(ended: bool, failure: Option<&Failure>) -> State {
+    match (ended, failure) {
+        (false, _) => State::new("Sending", Shape::ArrowOpen, Role::Accent),
+        (true, None) => State::new("Received", Shape::TickFilled, Role::Success),
+        (true, Some(failure)) => match failure.code {
+            Code::Offline => State::new("No internet", Shape::GapSquare, Role::Waiting),
+            Code::KeychainUnavailable => State::new("Held", Shape::BarsSquareFilled, Role::Held),
+            _ if failure.args.trouble == Some(Trouble::Interrupted) => State::new("Not known", Shape::DiamondQuestion, Role::Unknown),
+            _ => State::new("Failed", Shape::OctagonBar, Role::Failed),
+        },
+    }
+}
+
+/// What went wrong at `who`, as a sentence: what happened, and where it helps, what to do.
+#[must_use]
+pub fn failure(failure: &Failure, who: &str) -> String {
+    let status = failure.args.status.unwrap_or_default();
+    match failure.code {
+        Code::NotConfigured => "This integration is not set up yet.".into(),
+        Code::Disabled => "This integration is switched off.".into(),
+        Code::Offline => format!("No internet. {who} is told as soon as it is back."),
+        Code::TimedOut => format!("{who} did not answer within {} seconds.", failure.args.seconds.unwrap_or(15)),
+        Code::RateLimited => format!("Too many calls at once for {who}; it asks to slow down."),
+        Code::ProviderDown => format!("{who} has trouble of its own and answered {status}."),
+        Code::SignInExpired => format!("{who} no longer grants access. Sign in again."),
+        Code::CredentialsRejected => format!("{who} no longer accepts your key. Replace it."),
+        Code::Rejected => match status {
+            410 => format!("{who} says: stop. It wants no more calls at this address."),
+            404 | 405 => format!("{who} knows no such address and answered {status}. Check the address with its makers."),
+            401 | 403 => format!("{who} did not let us in and answered {status}. Check the address and its key."),
+            300..400 => format!("{who} points to another address and answered {status}. Signalbox never follows; enter the new address."),
+            _ => format!("{who} refused this call and answered {status}."),
+        },
+        Code::BlockedAddress => format!("{who} leads to an address that is never called, or that needs your consent. Check the address."),
+        Code::NotFound => format!("{who} no longer has this."),
+        Code::Internal if failure.args.trouble == Some(Trouble::Damaged) => "The stored text is damaged and was not sent. Restore the newest backup.".into(),
+        Code::Internal => "Signalbox stumbled over a mistake of its own.".into(),
+        Code::KeychainUnavailable => match failure.args.trouble {
+            Some(Trouble::KeyStoreLocked) => "This computer's key store is locked. Unlock it; what waits goes out by itself.".into(),
+            Some(Trouble::KeyStoreDenied) => "This computer's key store refused. Allow Signalbox to use it.".into(),
+            Some(Trouble::KeyStoreSilent) => "This computer's key store does not answer. What waits goes out when it does.".into(),
+            Some(Trouble::SecretMissing) => format!("The signing secret of {who} is no longer in the key store. Make a new one."),
+            _ => "This computer has no key store that can be used now. What waits goes out when there is one.".into(),
+        },
+        Code::Unreachable => match failure.args.trouble {
+            Some(Trouble::NameNotFound) => format!("The name of {who} is not known on the internet. Check the address."),
+            Some(Trouble::Refused) => format!("Nobody answers at the address of {who}."),
+            Some(Trouble::NoRoute) => format!("No way leads to {who} from here."),
+            Some(Trouble::BrokenOff) => format!("{who} hung up before its answer was whole."),
+            Some(Trouble::CertificateExpired) => format!("The certificate of {who} has run out. Its makers must renew it."),
+            Some(Trouble::CertificateName) => format!("The certificate at this address is not the one of {who}."),
+            Some(Trouble::CertificateUnknown) => format!("Nobody we know vouches for the certificate of {who}."),
+            Some(Trouble::Tls) => format!("No secure connection to {who} could be agreed on."),
+            Some(Trouble::NotHttp) => format!("What {who} answered is no answer of a web server."),
+            Some(Trouble::Interrupted) => format!("Signalbox ended before {who} answered. It is told again, under the same id."),
+            _ => format!("{who} cannot be reached."),
+        },
+    }
+}
+
+/// What is true of a delivery, in one sentence.
+#[must_use]
+pub fn delivery(status: Status, reason: Option<Reason>, who: &str, attempts: u32, finished: Option<&str>, due: Option<&str>) -> String {
+    let nth = match attempts {
+        0 | 1 => String::new(),
+        2 => ", on the second try".into(),
+        3 => ", on the third try".into(),
+        n => format!(", on try {n}"),
+    };
+    match status {
+        Status::Success => format!("Received by {who} at {}{nth}.", finished.unwrap_or("once")),
+        Status::Sending => format!("Being sent to {who} now."),
+        Status::Pending if attempts == 0 => format!("Waits to go to {who}."),
+        Status::Pending => format!("Not through to {who} yet. Next try {}.", due.unwrap_or("soon")),
+        Status::Held => match reason {
+            Some(Reason::Offline) => format!("Waits for internet. It goes to {who} by itself."),
+            Some(Reason::Paused) => format!("Held, because {who} is paused. It goes out when you resume."),
+            Some(Reason::Keychain) => format!("Held, because the key store cannot be used. It goes to {who} by itself once it can."),
+            _ => format!("Held before it goes to {who}."),
+        },
+        Status::Failed => match attempts {
+            0 | 1 => format!("Did not get through to {who}."),
+            n => format!("Did not get through to {who} after {n} tries."),
+        },
+        Status::Unknown => format!("It is not known whether {who} got this."),
+        Status::Skipped => format!("Was not sent to {who}."),
+        Status::Cancelled => "Closed by you. It is not sent.".into(),
+    }
+}
+
+/// "1 call", "3 calls".
+#[must_use]
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+}

@@ -1,0 +1,223 @@
+//! Taking an event in: the event and its deliveries in one transaction, answered when durable.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+
+use super::{Outgoing, lease_until};
+use crate::changes::Topic;
+use crate::clock::Time;
+use crate::db::deliveries::NewState;
+use crate::db::{self, Tx};
+use crate::deliveries::{Channel, Trigger};
+use crate::error::{Error, Result};
+use crate::events::{self, Checked, EventType, NewEvent, NewEventType, Recorded};
+use crate::hub::Hub;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::outbox::lanes::Lanes;
+
+/// The way to the worker, where one runs.
+pub(crate) type Dispatch = tokio::sync::mpsc::UnboundedSender<(Outgoing, super::lanes::Slot)>;
+
+impl Hub {
+    /// The event types of a workspace: built in and declared.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn event_types(&self, workspace: WorkspaceId) -> Result<Vec<EventType>> {
+        let declared = self.declared(workspace).await?;
+        Ok(events::built_in().iter().chain(declared.values()).cloned().collect())
+    }
+
+    /// Declares a further type.
+    ///
+    /// # Errors
+    /// `Invalid` when the name is not one, or taken.
+    pub async fn declare_event_type(&self, workspace: WorkspaceId, new: NewEventType) -> Result<EventType> {
+        if !events::is_type_name(&new.name) || new.name == events::TEST_TYPE {
+            return Err(Error::field("type", "invalid", "A type is made of lower-case letters, digits and _, in parts with dots between: gift_card.sold."));
+        }
+        let declared = self.declared(workspace).await?;
+        if declared.contains_key(&new.name) || events::built_in().iter().any(|t| t.name == new.name) {
+            return Err(Error::field("type", "taken", "There is already an event type of this name."));
+        }
+        for (path, value) in [("schema", &new.schema), ("example", &new.example)] {
+            if value.as_ref().is_some_and(|v| !v.is_object()) {
+                return Err(Error::field(path, "invalid", "This must be a JSON object."));
+            }
+        }
+        let kind = EventType {
+            label: new.label.filter(|l| !l.trim().is_empty()).unwrap_or_else(|| events::label_from_name(&new.name)),
+            description: new.description.unwrap_or_default(),
+            schema: new.schema.unwrap_or_else(|| serde_json::json!({"type": "object"})),
+            example: new.example.unwrap_or_else(|| serde_json::json!({})),
+            declared: true,
+            name: new.name,
+        };
+        let stored = kind.clone();
+        self.db
+            .write(move |tx| {
+                db::event_types::insert(tx.conn(), workspace, &stored)?;
+                tx.announce(Some(workspace), Topic::Events);
+                Ok(())
+            })
+            .await?;
+        self.forget_declared(workspace);
+        Ok(kind)
+    }
+
+    /// Records an event; the answer comes once it is durable. `source` is who handed it in.
+    ///
+    /// # Errors
+    /// `Invalid` fields, `TooLarge`, or trouble of ours; then nothing was stored.
+    pub async fn record_event(&self, workspace: WorkspaceId, event: NewEvent, source: &str) -> Result<Recorded> {
+        let declared = self.declared(workspace).await?;
+        let checked = events::check(event, &declared)?;
+        let (source, now, lanes, dispatch) = (source.to_owned(), self.now(), self.lanes.clone(), self.dispatch());
+        self.db.write(move |tx| record(tx, workspace, checked, &source, now, &lanes, dispatch.as_ref())).await
+    }
+
+    /// Records many at once, each on its own: a bad one stops no other. Results in order.
+    ///
+    /// # Errors
+    /// Trouble of ours; then nothing was stored.
+    pub async fn record_events(&self, workspace: WorkspaceId, events: Vec<Result<NewEvent>>, source: &str) -> Result<Vec<Result<Recorded>>> {
+        let declared = self.declared(workspace).await?;
+        let checked: Vec<Result<Checked>> = events.into_iter().map(|e| e.and_then(|e| events::check(e, &declared))).collect();
+        let (source, now, lanes, dispatch) = (source.to_owned(), self.now(), self.lanes.clone(), self.dispatch());
+        self.db
+            .write(move |tx| {
+                checked
+                    .into_iter()
+                    .map(|one| match one.and_then(|c| record(tx, workspace, c, &source, now, &lanes, dispatch.as_ref())) {
+                        // A row's own fault stays the row's; trouble of ours undoes all.
+                        Err(error) if !matches!(error.kind, crate::Kind::Invalid | crate::Kind::TooLarge) => Err(error),
+                        row => Ok(row),
+                    })
+                    .collect()
+            })
+            .await
+    }
+
+    async fn declared(&self, workspace: WorkspaceId) -> Result<Arc<BTreeMap<String, EventType>>> {
+        if let Some(known) = self.known_declared(workspace) {
+            return Ok(known);
+        }
+        let read = Arc::new(self.db.read(move |conn| db::event_types::declared(conn, workspace)).await?);
+        self.keep_declared(workspace, read.clone());
+        Ok(read)
+    }
+}
+
+/// Two requests with the same key are the same when type, subject, time and bytes are.
+fn fingerprint(event: &Checked) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    let time = event.occurred_at.map(|t| t.as_ms().to_string()).unwrap_or_default();
+    for part in [event.event_type.as_str(), event.subject.as_deref().unwrap_or_default(), &time, &event.data] {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+fn record(tx: &mut Tx<'_>, workspace: WorkspaceId, event: Checked, source: &str, now: Time, lanes: &Lanes, dispatch: Option<&Dispatch>) -> Result<Recorded> {
+    let fingerprint = event.idempotency_key.is_some().then(|| fingerprint(&event));
+    if let (Some(key), Some(fingerprint)) = (&event.idempotency_key, fingerprint)
+        && let Some((event_id, known, deliveries)) = db::events::by_key(tx.conn(), workspace, key)?
+    {
+        if known != fingerprint {
+            return Err(Error::field("idempotencyKey", "idempotency_key_reused", "This key was used before for another event. Use a new key, or send the same event."));
+        }
+        return Ok(Recorded { success: true, event_id, deliveries, duplicate: true, warnings: event.warnings });
+    }
+    let subscriptions = tx.subscriptions(workspace)?;
+    let told: Vec<_> = subscriptions.iter().filter(|s| s.wants(&event.event_type)).collect();
+    let event_id = EventId::new();
+    let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
+    let event_seq = db::events::insert(
+        tx.conn(),
+        &db::events::NewRow {
+            id: event_id,
+            workspace,
+            event_type: &event.event_type,
+            subject: event.subject.as_deref(),
+            occurred_at: event.occurred_at.unwrap_or(now),
+            received_at: now,
+            source,
+            data: event.data.as_bytes(),
+            data_sha256: Sha256::digest(event.data.as_bytes()).into(),
+            idempotency_key: event.idempotency_key.as_deref(),
+            fingerprint,
+            deliveries,
+        },
+    )?;
+    let body = Bytes::from(event.data.into_string());
+    for to in told {
+        let blocked = match &event.subject {
+            Some(subject) if !to.paused => db::deliveries::has_open_earlier(tx.conn(), &to.endpoint, subject, i64::MAX)?,
+            _ => false,
+        };
+        let slot = if to.paused || blocked || dispatch.is_none() { None } else { lanes.take_for_new(&to.endpoint) };
+        let state = match (&slot, to.paused, blocked) {
+            (Some(_), ..) => NewState::Sending(lease_until(now)),
+            (None, true, _) => NewState::Paused,
+            (None, _, true) => NewState::AfterEarlier,
+            (None, false, false) => NewState::Due,
+        };
+        let id = DeliveryId::new();
+        let delivery = db::deliveries::insert(
+            tx.conn(),
+            &db::deliveries::NewRow {
+                id,
+                workspace,
+                event_seq,
+                channel: Channel::Webhook,
+                endpoint: &to.endpoint,
+                event_type: &event.event_type,
+                subject: event.subject.as_deref(),
+                recipient: &to.host,
+                state,
+                trigger: Trigger::Auto,
+                now,
+            },
+        )?;
+        match (slot, dispatch) {
+            (Some(slot), Some(dispatch)) => {
+                let attempt = db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
+                let outgoing = Outgoing {
+                    delivery,
+                    attempt,
+                    number: 1,
+                    id,
+                    workspace,
+                    endpoint: Arc::from(to.endpoint.as_str()),
+                    settings: to.settings.clone(),
+                    event_id,
+                    event_type: event.event_type.clone(),
+                    subject: event.subject.clone(),
+                    test: false,
+                    body: body.clone(),
+                    damaged: false,
+                };
+                let dispatch = dispatch.clone();
+                // An error says that the worker has ended: the next start finds the row.
+                tx.after_commit(move || drop(dispatch.send((outgoing, slot))));
+            }
+            _ if state == NewState::Due => {
+                let (lanes, endpoint) = (lanes.clone(), to.endpoint.clone());
+                tx.after_commit(move || lanes.look(&endpoint));
+            }
+            _ if state == NewState::AfterEarlier => {
+                let (lanes, endpoint) = (lanes.clone(), to.endpoint.clone());
+                let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
+                tx.after_commit(move || lanes.due(&endpoint, at));
+            }
+            _ => {}
+        }
+    }
+    tx.announce(Some(workspace), Topic::Events);
+    tx.announce(Some(workspace), Topic::Deliveries);
+    Ok(Recorded { success: true, event_id, deliveries, duplicate: false, warnings: event.warnings })
+}

@@ -1,0 +1,48 @@
+//! The outbox: what is due, claimed, sent, finished.
+//!
+//! The rows of `deliveries` are the queue. [`intake`] writes an event and its deliveries in one
+//! transaction, and gives those that may go at once their first attempt there; [`worker`] claims
+//! the rest when they are due. [`lanes`] decides who may start, [`retry`] when the next try is,
+//! [`network`] whether a failure means *offline*.
+
+pub(crate) mod finish;
+mod intake;
+pub(crate) use intake::Dispatch;
+pub(crate) mod lanes;
+pub(crate) mod network;
+pub mod retry;
+pub(crate) mod worker;
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::clock::Time;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::webhooks::Settings;
+
+/// How long an attempt may hold a row: longer than any deadline, the key store's included.
+pub(crate) const LEASE_MS: i64 = 120_000;
+
+/// A claimed delivery on its way out. The number of its attempt is the fencing token.
+pub(crate) struct Outgoing {
+    pub(crate) delivery: i64,
+    pub(crate) attempt: i64,
+    pub(crate) number: u32,
+    pub(crate) id: DeliveryId,
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) endpoint: Arc<str>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) event_id: EventId,
+    pub(crate) event_type: String,
+    pub(crate) subject: Option<String>,
+    pub(crate) test: bool,
+    pub(crate) body: Bytes,
+    /// True: the stored bytes are not what was accepted.
+    pub(crate) damaged: bool,
+}
+
+/// The moment at which an attempt that starts now is nobody's any more.
+pub(crate) const fn lease_until(now: Time) -> Time {
+    now.plus_ms(LEASE_MS)
+}

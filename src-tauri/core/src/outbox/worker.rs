@@ -1,0 +1,301 @@
+//! The worker: claims what is due, sends it outside any transaction, records how it went.
+//!
+//! It sleeps to the next due time or 30 s, whichever is first, and is woken by a commit, a freed
+//! slot or a change of the network. Times due are wall clock; a jump of it is noticed at the
+//! latest after 30 s.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::mpsc;
+
+use super::lanes::{Lanes, Slot};
+use super::{LEASE_MS, Outgoing, finish, lease_until, network, retry};
+use crate::changes::Topic;
+use crate::clock::Time;
+use crate::db::attempts::Ended;
+use crate::db::{self, Tx};
+use crate::deliveries::Reason;
+use crate::error::Result;
+use crate::hub::Hub;
+use crate::outcome::{Code, Failure, Trouble};
+use crate::webhooks::send::{self, Message, Sent};
+
+/// The longest sleep: then clock, leases and network are looked at.
+const TICK: Duration = Duration::from_secs(30);
+/// While something waits for the internet, the network is looked at this often, for not every
+/// change of it (a route, a name server) is announced.
+const OFFLINE_TICK: Duration = Duration::from_secs(5);
+/// A wall clock that moves so much more, or less, than the time that passed was set, or the
+/// computer slept.
+const JUMP_MS: i64 = 5_000;
+
+/// Runs until the lanes are closed and everything under way has been recorded.
+pub(crate) async fn run(hub: Arc<Hub>, mut claimed_at_intake: mpsc::UnboundedReceiver<(Outgoing, Slot)>, mut stop: tokio::sync::watch::Receiver<bool>) {
+    if let Err(error) = hub.recover(None).await {
+        tracing::error!(%error, "what was under way at the last end could not be taken up");
+    }
+    let watch = {
+        let hub = hub.clone();
+        netwatcher::watch_interfaces_with_callback(move |_| {
+            hub.network_changed();
+        })
+        .inspect_err(|error| tracing::warn!(?error, "changes of the network are not announced here; they are noticed within 30 s"))
+        .ok()
+    };
+    let mut looked = (Instant::now(), hub.now());
+    let mut offline = true;
+    loop {
+        let now = hub.now();
+        let passed_ms = i64::try_from(looked.0.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let jumped = (now.ms_since(looked.1) - passed_ms).abs() > JUMP_MS;
+        let tick = if offline { OFFLINE_TICK } else { TICK };
+        if jumped || looked.0.elapsed() >= tick || hub.take_network_changed() {
+            looked = (Instant::now(), now);
+            offline = hub.look_around(jumped).await;
+        }
+        let (ready, next) = hub.lanes.to_claim(now);
+        if !ready.is_empty() {
+            hub.claim(&ready, now).await;
+        }
+        let until_due = next.map_or(TICK, |at| Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned()));
+        let pause = until_due.min(tick.saturating_sub(looked.0.elapsed()));
+        tokio::select! {
+            biased;
+            out = claimed_at_intake.recv() => match out {
+                Some((out, slot)) => {
+                    hub.dispatch_one(out, slot);
+                    while let Ok((out, slot)) = claimed_at_intake.try_recv() {
+                        hub.dispatch_one(out, slot);
+                    }
+                }
+                None => break,
+            },
+            _ = stop.changed() => break,
+            () = hub.lanes.woken() => {}
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    drop(watch);
+}
+
+impl Hub {
+    fn dispatch_one(self: &Arc<Self>, out: Outgoing, slot: Slot) {
+        let hub = self.clone();
+        tokio::spawn(async move { hub.deliver(out, slot).await });
+    }
+
+    /// Sends one and records how it went.
+    async fn deliver(self: Arc<Self>, out: Outgoing, slot: Slot) {
+        let sent = self.send(&out).await;
+        let slow = sent.ended.failure.as_ref().is_some_and(|f| f.code == Code::TimedOut);
+        self.lanes.set_slow(&out.endpoint, slow);
+        let (now, lanes) = (self.now(), self.lanes.clone());
+        let recorded = self.db.write(move |tx| finish::finish(tx, &out, &sent.ended, sent.retry_after.as_deref(), now, jitter(now), &lanes)).await;
+        // Kept until the result is durable: who waits for the last slot waits for the record too.
+        drop(slot);
+        if let Err(error) = recorded {
+            // The row stays under way; its lease runs out and it is told again under the same id.
+            tracing::error!(%error, "the result of an attempt could not be recorded");
+        }
+    }
+
+    /// One attempt, with the key store and the network judged.
+    pub(crate) async fn send(&self, out: &Outgoing) -> Sent {
+        let failed = |failure| Sent { ended: Ended { failure: Some(failure), ..Ended::default() }, retry_after: None };
+        if out.damaged {
+            return failed(Failure::trouble(Code::Internal, Trouble::Damaged));
+        }
+        let secret = match self.secrets.get(out.workspace, &out.endpoint).await {
+            Ok(secret) => secret,
+            Err(error) => return failed(error.failure()),
+        };
+        let event_id = out.event_id.to_string();
+        let message = Message { event_id: &event_id, event_type: &out.event_type, body: out.body.clone() };
+        let mut sent = send::send(&self.http, &out.settings, &secret, message, self.now(), self.own_port()).await;
+        if let Some(failure) = sent.ended.failure.take() {
+            sent.ended.failure = Some(match out.settings.url.parse() {
+                Ok(url) if sent.ended.status.is_none() => network::judge(failure, &url, &self.well_known_names).await,
+                _ => failure,
+            });
+        }
+        sent
+    }
+
+    /// Claims for all these endpoints in one transaction.
+    async fn claim(self: &Arc<Self>, endpoints: &[Arc<str>], now: Time) {
+        let taken: Vec<(Arc<str>, Vec<Slot>)> = endpoints.iter().map(|e| (e.clone(), self.lanes.take(e))).collect();
+        let lanes = self.lanes.clone();
+        let claimed = self
+            .db
+            .write(move |tx| {
+                let mut claimed = Vec::new();
+                for (endpoint, slots) in taken {
+                    claimed.extend(claim_for(tx, &endpoint, slots, now, &lanes)?);
+                }
+                Ok(claimed)
+            })
+            .await;
+        match claimed {
+            Ok(claimed) => {
+                for (out, slot) in claimed {
+                    self.dispatch_one(out, slot);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "what is due could not be claimed");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                for endpoint in endpoints {
+                    self.lanes.look(endpoint);
+                }
+            }
+        }
+    }
+
+    /// Takes up attempts that nobody waits for any more: all (`None`, at the start), or those whose
+    /// lease ran out. They are told again under the same id, and the broken try does not count.
+    async fn recover(&self, expired_at: Option<Time>) -> Result<()> {
+        let (now, lanes) = (self.now(), self.lanes.clone());
+        self.db
+            .write(move |tx| {
+                for (delivery, number, attempt, endpoint) in db::deliveries::expired(tx.conn(), expired_at)? {
+                    let ended = Ended { failure: Some(Failure::trouble(Code::Unreachable, Trouble::Interrupted)), ..Ended::default() };
+                    let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), &endpoint)? else {
+                        db::attempts::finish(tx.conn(), attempt, now, &ended)?;
+                        db::deliveries::finish(tx.conn(), delivery, number, now, &db::deliveries::Move::Failed, false, &ended)?;
+                        continue;
+                    };
+                    let row = db::deliveries::claimed(tx.conn(), delivery)?;
+                    let out = outgoing(row, delivery, attempt, number, endpoint.as_str().into(), Arc::new(webhook.settings));
+                    finish::finish(tx, &out, &ended, None, now, 0.0, &lanes)?;
+                }
+                if expired_at.is_none() {
+                    for endpoint in db::deliveries::pending_endpoints(tx.conn())? {
+                        let lanes = lanes.clone();
+                        tx.after_commit(move || lanes.look(&endpoint));
+                    }
+                }
+                Ok(())
+            })
+            .await
+    }
+
+    /// Looks at leases, clock, network and key store; true when something waits for one of them.
+    async fn look_around(&self, jumped: bool) -> bool {
+        let now = self.now();
+        let lanes = self.lanes.clone();
+        let looked = self
+            .db
+            .read(move |conn| Ok((db::deliveries::held_endpoints(conn, Reason::Offline)?, db::deliveries::held_endpoints(conn, Reason::Keychain)?, !db::deliveries::expired(conn, Some(now))?.is_empty())))
+            .await;
+        let Ok((offline, keychain, expired)) = looked.inspect_err(|error| tracing::error!(%error, "the queue could not be read")) else { return true };
+        if expired && let Err(error) = self.recover(Some(now)).await {
+            tracing::error!(%error, "expired attempts could not be taken up");
+        }
+        if jumped {
+            // Due times that a wrong clock put far ahead are pulled in; the rest is looked at again.
+            self.db.write_later(move |tx| {
+                db::deliveries::pull_in(tx.conn(), now, retry::LONGEST_MS + retry::LONGEST_MS / 10 + LEASE_MS)?;
+                for endpoint in db::deliveries::pending_endpoints(tx.conn())? {
+                    let lanes = lanes.clone();
+                    tx.after_commit(move || lanes.look(&endpoint));
+                }
+                Ok(())
+            });
+        }
+        let waits = !offline.is_empty();
+        for (endpoint, workspace) in offline {
+            let at = endpoint.clone();
+            let url = self.db.read(move |conn| db::webhooks::by_endpoint(conn, &at)).await.ok().flatten().and_then(|w| w.settings.url.parse().ok());
+            let reachable = match url {
+                Some(url) => network::reachable(&url, &self.well_known_names).await,
+                None => false,
+            };
+            if reachable {
+                self.let_go(endpoint, workspace, Reason::Offline);
+            }
+        }
+        for (endpoint, workspace) in keychain {
+            if self.secrets.get(workspace, &endpoint).await.is_ok() {
+                self.let_go(endpoint, workspace, Reason::Keychain);
+            }
+        }
+        waits
+    }
+
+    fn let_go(&self, endpoint: String, workspace: crate::ids::WorkspaceId, reason: Reason) {
+        let (now, lanes) = (self.now(), self.lanes.clone());
+        self.db.write_later(move |tx| {
+            db::deliveries::release_held(tx.conn(), &endpoint, reason, now)?;
+            tx.announce(Some(workspace), Topic::Deliveries);
+            tx.announce(None, Topic::Network);
+            tx.after_commit(move || lanes.look(&endpoint));
+            Ok(())
+        });
+    }
+}
+
+fn outgoing(row: db::deliveries::Claimed, delivery: i64, attempt: i64, number: u32, endpoint: Arc<str>, settings: Arc<crate::webhooks::Settings>) -> Outgoing {
+    let damaged = <[u8; 32]>::from(Sha256::digest(&row.data)) != row.data_sha256;
+    Outgoing {
+        delivery,
+        attempt,
+        number,
+        id: row.id,
+        workspace: row.workspace,
+        endpoint,
+        settings,
+        event_id: row.event_id,
+        event_type: row.event_type,
+        subject: row.subject,
+        test: row.test,
+        body: Bytes::from(row.data),
+        damaged,
+    }
+}
+
+fn claim_for(tx: &mut Tx<'_>, endpoint: &Arc<str>, mut slots: Vec<Slot>, now: Time, lanes: &Lanes) -> Result<Vec<(Outgoing, Slot)>> {
+    let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), endpoint)? else {
+        db::deliveries::cancel_waiting(tx.conn(), endpoint, now)?;
+        lanes.claimed(endpoint, false, None);
+        return Ok(Vec::new());
+    };
+    if webhook.paused_reason.is_some() {
+        db::deliveries::hold_pending(tx.conn(), endpoint, Reason::Paused)?;
+        lanes.claimed(endpoint, false, None);
+        return Ok(Vec::new());
+    }
+    let settings = Arc::new(webhook.settings);
+    let wanted = slots.len();
+    let due = db::deliveries::due(tx.conn(), endpoint, now, wanted)?;
+    let more = due.len() == wanted;
+    let mut claimed = Vec::with_capacity(due.len());
+    for row in due {
+        if let (Some(subject), false) = (&row.subject, row.after_earlier)
+            && db::deliveries::has_open_earlier(tx.conn(), endpoint, subject, row.seq)?
+        {
+            db::deliveries::put_behind(tx.conn(), row.seq, now)?;
+            continue;
+        }
+        let Some(slot) = slots.pop() else { break };
+        let number = row.attempts + 1;
+        let attempt = db::attempts::start(tx.conn(), row.seq, number, row.trigger, now)?;
+        db::deliveries::claim(tx.conn(), row.seq, number, lease_until(now))?;
+        let stored = db::deliveries::claimed(tx.conn(), row.seq)?;
+        claimed.push((outgoing(stored, row.seq, attempt, number, endpoint.clone(), settings.clone()), slot));
+    }
+    lanes.claimed(endpoint, more, db::deliveries::next_due(tx.conn(), endpoint)?);
+    Ok(claimed)
+}
+
+/// 0 to 1: only to keep receivers from being called all at once.
+#[allow(clippy::cast_precision_loss)]
+fn jitter(now: Time) -> f64 {
+    let mut byte = [0_u8; 1];
+    match getrandom::fill(&mut byte) {
+        Ok(()) => f64::from(byte[0]) / 255.0,
+        Err(_) => (now.as_ms() % 100) as f64 / 100.0,
+    }
+}

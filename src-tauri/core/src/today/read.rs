@@ -1,0 +1,179 @@
+//! Reading the overview.
+
+use super::{Arm, Connection, Counts, Health, Integrations, Plate, Story, Strip, Today, WebhookCounts, WorkspaceName};
+use crate::db;
+use crate::deliveries::read::Reader;
+use crate::deliveries::{EventFilter, Reason};
+use crate::error::{Error, Result};
+use crate::explain;
+use crate::hub::Hub;
+use crate::ids::WorkspaceId;
+use crate::outbox::network;
+use crate::webhooks::{PausedReason, store};
+
+/// How many stories *Today* shows.
+const STORIES: u32 = 8;
+
+impl Hub {
+    /// Who answers, and how the queue stands.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such workspace.
+    pub async fn health(&self, workspace: WorkspaceId) -> Result<Health> {
+        self.db
+            .read(move |conn| {
+                let found = db::workspaces::get(conn, workspace)?.ok_or_else(|| Error::not_found("workspace"))?;
+                let standing = db::deliveries::standing(conn, workspace, None)?;
+                Ok(Health {
+                    status: "ok".into(),
+                    version: env!("CARGO_PKG_VERSION").into(),
+                    workspace: WorkspaceName { id: found.id, name: found.name },
+                    online: network::public_route(),
+                    pending: standing.waiting,
+                    held: standing.held,
+                    failed: standing.failed,
+                })
+            })
+            .await
+    }
+
+    /// What is set up, and how it stands.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn integrations(&self, workspace: WorkspaceId) -> Result<Integrations> {
+        let (total, active) = self.db.read(move |conn| db::webhooks::counts(conn, workspace)).await?;
+        Ok(Integrations {
+            email: super::EmailIntegration::default(),
+            sms: super::SmsIntegration::default(),
+            calendar: super::CalendarIntegration::default(),
+            storage: super::StorageIntegration::default(),
+            webhooks: WebhookCounts { total, active },
+        })
+    }
+
+    /// What *Today* shows.
+    ///
+    /// # Errors
+    /// `NotFound` when there is no such workspace.
+    pub async fn today(&self, workspace: WorkspaceId) -> Result<Today> {
+        let now = self.now();
+        self.db
+            .read(move |conn| {
+                let zone = store::zone(conn, workspace)?;
+                let reader = Reader::new(conn, workspace, now)?;
+                let rows = db::webhooks::all(conn, workspace)?;
+                let offline_at = db::deliveries::held_endpoints(conn, Reason::Offline)?;
+                let mut receivers = Vec::with_capacity(rows.len());
+                let mut delivered = 0;
+                let (mut stopped, mut paused) = (0_u64, 0_u64);
+                for row in &rows {
+                    let endpoint = row.id.to_string();
+                    let standing = db::deliveries::standing(conn, workspace, Some(&endpoint))?;
+                    let days = store::days(conn, &endpoint, now, &zone)?;
+                    let today = days.last().map_or(0, |d| d.succeeded);
+                    delivered += today;
+                    match row.paused_reason {
+                        Some(PausedReason::Gone | PausedReason::Failing) => stopped += 1,
+                        Some(PausedReason::ByOwner) => paused += 1,
+                        None => {}
+                    }
+                    receivers.push(Strip {
+                        webhook_id: row.id,
+                        name: row.settings.name.clone(),
+                        host: crate::webhooks::host_of(&row.settings.url),
+                        state: store::state(row, standing, offline_at.iter().any(|(e, _)| *e == endpoint)),
+                        today,
+                        days,
+                        last_success: row.last_success_at,
+                    });
+                }
+                let standing = db::deliveries::standing(conn, workspace, None)?;
+                let offline = db::deliveries::held_for(conn, workspace, Reason::Offline)?;
+                let counts = Counts { delivered, waiting: standing.waiting, held: standing.held, failed: standing.failed };
+                let (arm, sentence) = sentence(&counts, offline, stopped, paused, rows.is_empty());
+                let filter = EventFilter::default();
+                let mut just_now = Vec::new();
+                for event in db::events::page(conn, workspace, &filter, None, STORIES)? {
+                    let plates = db::deliveries::of_event(conn, event.seq)?
+                        .iter()
+                        .map(|record| {
+                            let row = reader.row(record);
+                            Plate { channel: row.channel, delivery_id: row.id, who: row.who, state: row.state }
+                        })
+                        .collect();
+                    just_now.push(Story {
+                        event_id: event.id,
+                        at: event.received_at,
+                        title: reader.title(&event.event_type, event.subject.as_deref()),
+                        what: crate::events::in_a_few_words(&String::from_utf8_lossy(&event.data)),
+                        plates,
+                    });
+                }
+                Ok(Today { sentence, arm, counts, receivers, just_now })
+            })
+            .await
+    }
+
+    /// What *Connect your software* shows.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn connection(&self, workspace: WorkspaceId) -> Result<Connection> {
+        let now = self.now();
+        let first_event = self
+            .db
+            .read(move |conn| {
+                let reader = Reader::new(conn, workspace, now)?;
+                db::events::newest_from_outside(conn, workspace)?.map(|row| reader.event(row)).transpose()
+            })
+            .await?;
+        let (address, problem) = match self.served_at() {
+            Some(Ok(address)) => (Some(address), None),
+            Some(Err(problem)) => (None, Some(problem)),
+            None => (None, Some("Programs cannot reach Signalbox now: its address is not open.".into())),
+        };
+        Ok(Connection { address, problem, first_event })
+    }
+}
+
+/// The sentence that *Today* opens with, and what the arm shows. Pure.
+fn sentence(counts: &Counts, offline: u64, stopped: u64, paused: u64, nobody: bool) -> (Arm, String) {
+    use explain::count;
+    let delivered = count(counts.delivered, "message", "messages");
+    if stopped > 0 {
+        return (Arm::NeedsYou, format!("{} no longer called. {} kept; nothing is lost.", count(stopped, "receiver is", "receivers are"), count(counts.held, "message is", "messages are")));
+    }
+    if counts.failed > 0 {
+        return (Arm::NeedsYou, format!("{} did not get through. Have a look.", count(counts.failed, "message", "messages")));
+    }
+    if offline > 0 {
+        return (Arm::Offline, format!("No internet. {} by themselves when it is back.", count(offline, "message goes out", "messages go out")));
+    }
+    if counts.held > 0 {
+        let arm = if paused > 0 { Arm::Paused } else { Arm::NeedsYou };
+        return (arm, format!("{} held. Nothing is lost.", count(counts.held, "message is", "messages are")));
+    }
+    if paused > 0 {
+        return (Arm::Paused, format!("{} paused. {delivered} since midnight.", count(paused, "receiver is", "receivers are")));
+    }
+    if nobody {
+        return (Arm::Clear, "Ready. Nobody is told of anything yet; add a webhook.".into());
+    }
+    let waiting = if counts.waiting == 0 { "none waiting".to_owned() } else { format!("{} waiting", counts.waiting) };
+    (Arm::Clear, format!("All good. {delivered} since midnight, {waiting}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sentence_says_the_most_urgent_first_and_held_is_never_a_failure() {
+        let counts = |delivered, waiting, held, failed| Counts { delivered, waiting, held, failed };
+        assert_eq!(sentence(&counts(23, 0, 0, 0), 0, 0, 0, false).1, "All good. 23 messages since midnight, none waiting.");
+        assert_eq!(sentence(&counts(1, 0, 4, 0), 4, 0, 0, false).0, Arm::Offline);
+        assert_eq!(sentence(&counts(1, 0, 4, 2), 4, 0, 0, false).0, Arm::NeedsYou);
+        assert_eq!(sentence(&counts(1, 0, 0, 0), 0, 0, 1, false).0, Arm::Paused);
+    }
+}
