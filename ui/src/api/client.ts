@@ -1,0 +1,151 @@
+// The one door to the engine: by the desktop's command where there is one, else by HTTP.
+
+import { t } from "../i18n/say";
+import type { Change, FieldError, Topic } from "./schema";
+
+export interface Ask { method: string; path: string; body: string | null; workspace: string | null }
+export interface Answer { status: number; body: string }
+export interface Transport {
+  request(ask: Ask): Promise<Answer>;
+  /** Tells of changes until it is stopped. `null`: some may have been missed, look at everything again. */
+  changes(heard: (change: Change | null) => void): () => void;
+  /** Something was painted: the window may be shown. */
+  ready(): void;
+}
+
+/** Why a request was refused, in words for the owner. */
+export class Problem extends Error {
+  constructor(readonly status: number, message: string, readonly fields: FieldError[] = []) {
+    super(message);
+  }
+  /** What is wrong with one field. */
+  about(path: string): string | undefined {
+    return this.fields.find((field) => field.path === path)?.message;
+  }
+}
+
+let transport: Transport;
+let workspace: string | null = null;
+const listeners = new Set<(change: Change | null) => void>();
+
+export function open(by: Transport): () => void {
+  transport = by;
+  return by.changes((change) => listeners.forEach((heard) => heard(change)));
+}
+export function enter(id: string): void {
+  workspace = id;
+}
+export function ready(): void {
+  transport.ready();
+}
+
+export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  let answer: Answer;
+  try {
+    answer = await transport.request({ method, path, body: body === undefined ? null : JSON.stringify(body), workspace });
+  } catch {
+    throw new Problem(0, t("problem-unreachable"));
+  }
+  let read: unknown = null;
+  try {
+    read = answer.body === "" ? null : JSON.parse(answer.body);
+  } catch {
+    throw new Problem(answer.status, t("problem-unreadable"));
+  }
+  if (answer.status >= 400) {
+    const said = (read ?? {}) as { title?: string; detail?: string; error?: string; errors?: FieldError[] };
+    throw new Problem(answer.status, said.detail ?? said.error ?? said.title ?? t("problem-unreadable"), said.errors ?? []);
+  }
+  return read as T;
+}
+
+/** Hears of changes in this workspace that touch `topics`. */
+export function onChange(topics: Topic[], look: () => void): () => void {
+  const heard = (change: Change | null): void => {
+    const here = change === null || !change.workspaceId || !workspace || change.workspaceId === workspace;
+    if (here && (change === null || change.topics.some((topic) => topics.includes(topic)))) look();
+  };
+  listeners.add(heard);
+  return () => listeners.delete(heard);
+}
+
+export function asProblem(cause: unknown): Problem {
+  return cause instanceof Problem ? cause : new Problem(0, t("problem-unreadable"));
+}
+
+/** The way this page reaches its engine. */
+export async function wayIn(): Promise<Transport> {
+  return "__TAURI_INTERNALS__" in window ? byDesktop() : byHttp(credential());
+}
+
+async function byDesktop(): Promise<Transport> {
+  const [{ invoke }, { listen }] = await Promise.all([import("@tauri-apps/api/core"), import("@tauri-apps/api/event")]);
+  return {
+    request: (ask) => invoke<Answer>("request", { ...ask }),
+    changes(heard) {
+      const stop = listen<Change>("change", ({ payload }) => heard(payload));
+      return () => void stop.then((end) => end());
+    },
+    ready: () => void invoke("window_ready"),
+  };
+}
+
+function byHttp(credential: string | null): Transport {
+  const authorization: Record<string, string> = credential ? { authorization: `Bearer ${credential}` } : {};
+  return {
+    async request({ method, path, body, workspace }) {
+      const headers = { ...authorization };
+      if (body !== null) headers["content-type"] = "application/json";
+      if (workspace) headers["signalbox-workspace"] = workspace;
+      const answer = await fetch(path, { method, headers, body, cache: "no-store" });
+      return { status: answer.status, body: await answer.text() };
+    },
+    changes(heard) {
+      const stop = new AbortController();
+      void (async () => {
+        for (let first = true; !stop.signal.aborted; first = false) {
+          try {
+            const answer = await fetch("/api/changes", { headers: authorization, signal: stop.signal, cache: "no-store" });
+            if (answer.ok && answer.body) {
+              if (!first) heard(null);
+              await listenTo(answer.body, heard);
+            }
+          } catch {
+            // The engine went away, or this page stops listening; the loop tells which.
+          }
+          if (!stop.signal.aborted) await new Promise((later) => setTimeout(later, 2000));
+        }
+      })();
+      return () => stop.abort();
+    },
+    ready: () => {},
+  };
+}
+
+/** Reads server-sent events, which `EventSource` cannot do with a credential. */
+export async function listenTo(stream: ReadableStream<Uint8Array>, heard: (change: Change) => void): Promise<void> {
+  const reader = stream.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    rest += decoder.decode(value, { stream: true });
+    const blocks = rest.split(/\r?\n\r?\n/);
+    rest = blocks.pop() ?? "";
+    for (const block of blocks) {
+      const data = block.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
+      if (data) heard(JSON.parse(data) as Change);
+    }
+  }
+}
+
+/** Handed over in the address, kept for this tab, and taken out of the address at once. */
+function credential(): string | null {
+  const handed = new URLSearchParams(location.hash.slice(1)).get("credential");
+  if (handed) {
+    sessionStorage.setItem("credential", handed);
+    history.replaceState(null, "", location.pathname + location.search);
+  }
+  return sessionStorage.getItem("credential");
+}

@@ -1,0 +1,183 @@
+import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
+import axe from "axe-core";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import App from "../src/App.svelte";
+import { listenTo, open, type Ask } from "../src/api/client";
+import type { Change } from "../src/api/schema";
+
+const working = { word: "Working", shape: "tick-filled", role: "success" };
+const received = { word: "Received", shape: "tick-filled", role: "success" };
+const failed = { word: "Failed", shape: "octagon-bar", role: "failed" };
+const days = [18, 19, 20, 21, 22, 23, 24].map((day) => ({ day: `2026-11-${day}`, succeeded: day - 17, failed: day === 24 ? 1 : 0 }));
+const row = {
+  id: "dlv_1", channel: "webhook", eventId: "evt_1", eventType: "booking.created", subject: "1042", webhookId: "whk_1", automationId: null, recipient: "kasse.example",
+  who: "Cash desk", what: "New booking 1042", status: "failed", statusReason: null, state: failed, statusCode: 500, code: null, error: null, attemptCount: 1, test: false,
+  replayOf: null, createdAt: "2026-11-24T14:02:00.000Z", dueAt: null, finishedAt: null, deliveredAt: null, durationMs: 12,
+};
+const webhook = {
+  id: "whk_1", name: "Cash desk", url: "https://kasse.example/hook", host: "kasse.example", events: ["*"], isActive: true, allowPrivateNetwork: false, totalCalls: 3,
+  successfulCalls: 2, failedCalls: 1, lastTriggered: null, lastError: null, secretCreatedAt: "2026-11-24T14:00:00.000Z", state: working, sentence: "All calls get through.",
+  held: 0, waiting: 2, days, successRate: null,
+};
+const answers: Record<string, unknown> = {
+  "GET /api/workspaces": { workspaces: [{ id: "ws_1", name: "Nordlicht Salon", timezone: "Europe/Berlin", createdAt: "2026-11-24T00:00:00.000Z" }] },
+  "GET /api/today": {
+    sentence: "All good. 20 messages since midnight, none waiting.", arm: "clear", counts: { events: 20, delivered: 20, waiting: 0, held: 0, failed: 0 },
+    receivers: [{ webhookId: "whk_1", name: "Cash desk", host: "kasse.example", state: working, days, today: 7, lastSuccess: "2026-11-24T14:02:00.000Z" }],
+    justNow: [{ eventId: "evt_1", at: "2026-11-24T14:02:00.000Z", title: "Booking 1042", what: "Maria Petersen, cut and colour", plates: [{ channel: "webhook", deliveryId: "dlv_1", who: "Cash desk", state: received }] }],
+  },
+  "GET /api/event-types": {
+    eventTypes: [{
+      type: "booking.created", label: "New booking", description: "Somebody booked.", declared: false,
+      schema: { type: "object", properties: { bookingId: { type: "string", title: "Booking number" }, price: { type: ["number", "string"], title: "Price" }, customer: { type: "object", title: "Customer", properties: { name: { type: "string", title: "Name" }, email: { type: "string", format: "email", title: "Email" } } } } },
+      example: { bookingId: "1042", price: 85, customer: { name: "Maria Petersen" } },
+    }],
+  },
+  "POST /api/events": { success: true, eventId: "evt_2", deliveries: 1, duplicate: false, warnings: [] },
+  "GET /api/deliveries": { deliveries: [row], nextCursor: "older", total: 2, totalIsExact: true },
+  "GET /api/deliveries?cursor": { deliveries: [{ ...row, id: "dlv_0", what: "New booking 1041" }], nextCursor: null, total: 2, totalIsExact: true },
+  "GET /api/deliveries/dlv_1": {
+    delivery: {
+      ...row, sentence: "Cash desk did not take it.", explanation: "It answered 500.", actions: ["retry", "cancel"], body: "{}",
+      attempts: [{ id: "att_1", number: 1, trigger: "auto", startedAt: "2026-11-24T14:02:00.000Z", durationMs: 12, statusCode: 500, code: null, error: null, summary: "Answered 500", state: failed, requestUrl: "https://kasse.example/hook", requestHeaders: { "webhook-id": "evt_1" }, requestBody: "{}", responseHeaders: {}, responseBody: "broken", responseTruncated: false }],
+    },
+  },
+  "POST /api/deliveries/dlv_1/retry": { success: true, delivery: { ...row, status: "pending" } },
+  "GET /api/integrations/webhooks": { webhooks: [webhook] },
+  "POST /api/integrations/webhooks": { success: true, webhook: { ...webhook, secret: "whsec_shown_once" } },
+  "DELETE /api/integrations/webhooks/whk_1": { message: "Deleted." },
+  "GET /api/connection": { address: "http://127.0.0.1:7465", problem: null, firstEvent: null },
+  "GET /api/tokens": { tokens: [{ id: "tok_1", name: "Booking page", scope: "events", createdAt: "2026-11-24T14:02:00.000Z", lastUsedAt: null, lastFour: "Qm4x" }] },
+};
+
+let asked: Ask[] = [];
+let tell: (change: Change | null) => void = () => {};
+let stop = (): void => {};
+const changed: Record<string, unknown> = {};
+
+beforeEach(() => {
+  // jsdom knows no modal dialogs.
+  HTMLDialogElement.prototype.showModal = function () { this.open = true; };
+  HTMLDialogElement.prototype.close = function () { this.open = false; };
+  asked = [];
+  for (const key of Object.keys(changed)) delete changed[key];
+  stop = open({
+    request: async (ask) => {
+      asked.push(ask);
+      const path = ask.path.includes("cursor=") ? "/api/deliveries?cursor" : ask.path.split("?")[0];
+      const answer = changed[`${ask.method} ${path}`] ?? answers[`${ask.method} ${path}`];
+      if (answer instanceof Error) return { status: 422, body: JSON.stringify({ title: "Wrong", status: 422, detail: answer.message, errors: [{ path: "url", code: "invalid", message: "This is no address." }] }) };
+      return answer ? { status: 200, body: JSON.stringify(answer) } : { status: 404, body: JSON.stringify({ title: "Not found", status: 404, detail: `No ${path}.` }) };
+    },
+    changes: (heard) => { tell = heard; return () => {}; },
+    ready: () => {},
+  });
+});
+afterEach(() => { cleanup(); stop(); });
+
+async function see(page: string): Promise<void> {
+  history.replaceState(null, "", `#/${page}`);
+  render(App);
+  await screen.findByRole("heading", { level: 1 });
+}
+const posted = (path: string): Record<string, unknown> => JSON.parse(asked.find((ask) => ask.method === "POST" && ask.path === path)?.body ?? "null") as Record<string, unknown>;
+
+for (const [page, landmark] of [["today", "Just now"], ["activity", "Show older"], ["activity/dlv_1", "Answered 500"], ["webhooks", "All calls get through."], ["connect", "Nothing has arrived yet"]] as const) {
+  test(`${page} can be read by everyone`, async () => {
+    await see(page);
+    await screen.findByText(landmark);
+    const found = await axe.run(document.body, { rules: { "color-contrast": { enabled: false }, region: { enabled: false } } });
+    expect(found.violations.map((one) => `${one.id}: ${one.nodes.map((node) => node.html).join(" ")}`)).toEqual([]);
+  });
+}
+
+test("today opens with a sentence and looks again when something changes", async () => {
+  await see("today");
+  await screen.findByText("All good. 20 messages since midnight, none waiting.");
+  changed["GET /api/today"] = { ...(answers["GET /api/today"] as object), sentence: "One message failed.", arm: "needs_you" };
+  tell({ workspaceId: "ws_1", topics: ["deliveries"] });
+  await screen.findByText("One message failed.");
+  expect(asked.at(-1)?.workspace).toBe("ws_1");
+});
+
+test("a change in another workspace is not asked about", async () => {
+  await see("today");
+  await screen.findByText("Just now");
+  const before = asked.length;
+  tell({ workspaceId: "ws_2", topics: ["deliveries"] });
+  expect(asked.length).toBe(before);
+});
+
+test("an event is recorded from a sample that was altered", async () => {
+  await see("today");
+  await fireEvent.click(await screen.findByRole("button", { name: "Record an event" }));
+  await screen.findByLabelText("What happened");
+  await fireEvent.click(screen.getByRole("button", { name: "Fill in a sample" }));
+  expect(screen.getByLabelText<HTMLInputElement>("Booking number").value).toBe("1042");
+  await fireEvent.input(screen.getByLabelText("Booking number"), { target: { value: "1048" } });
+  await fireEvent.input(screen.getByLabelText("Name"), { target: { value: "Tom Brandt" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Record" }));
+  await screen.findByText("New booking recorded. One receiver is being told.");
+  expect(posted("/api/events")).toMatchObject({ type: "booking.created", data: { bookingId: "1048", price: 85, customer: { name: "Tom Brandt" } } });
+});
+
+test("what was left empty is not part of an event", async () => {
+  await see("today");
+  await fireEvent.click(await screen.findByRole("button", { name: "Record an event" }));
+  await fireEvent.input(await screen.findByLabelText("Price"), { target: { value: "12.5" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Record" }));
+  await waitFor(() => expect(posted("/api/events")).not.toBeNull());
+  expect(posted("/api/events").data).toEqual({ price: 12.5 });
+});
+
+test("the log shows older rows and sends a delivery again", async () => {
+  await see("activity/dlv_1");
+  await fireEvent.click(await screen.findByRole("button", { name: "Show older" }));
+  await screen.findByText(/New booking 1041/);
+  await fireEvent.click(await screen.findByRole("button", { name: "Send again" }));
+  await waitFor(() => expect(asked.some((ask) => ask.path === "/api/deliveries/dlv_1/retry")).toBe(true));
+});
+
+test("a new webhook's secret is shown once", async () => {
+  await see("webhooks");
+  const press = async (): Promise<void> => void (await fireEvent.click(screen.getAllByRole("button", { name: "Add webhook" }).at(-1) as HTMLElement));
+  await press();
+  await fireEvent.input(screen.getByLabelText("Name"), { target: { value: "Cash desk" } });
+  changed["POST /api/integrations/webhooks"] = new Error("This cannot be saved.");
+  await press();
+  await screen.findByText("This cannot be saved.");
+  expect(screen.getByLabelText("Address").getAttribute("aria-invalid")).toBe("true");
+  delete changed["POST /api/integrations/webhooks"];
+  await fireEvent.input(screen.getByLabelText("Address"), { target: { value: "https://kasse.example/hook" } });
+  await press();
+  expect((await screen.findByTestId("secret")).textContent).toBe("whsec_shown_once");
+  await fireEvent.click(screen.getByRole("button", { name: "I have stored it" }));
+  await waitFor(() => expect(screen.queryByTestId("secret")).toBeNull());
+});
+
+test("a webhook is deleted only after it was asked for twice", async () => {
+  await see("webhooks");
+  await fireEvent.click(await screen.findByRole("button", { name: "Delete Cash desk" }));
+  const dialog = screen.getByRole("dialog");
+  within(dialog).getByText(/2 deliveries that wait for it are cancelled/);
+  expect(asked.some((ask) => ask.method === "DELETE")).toBe(false);
+  await fireEvent.click(within(dialog).getByRole("button", { name: "Delete webhook" }));
+  await screen.findByText("Cash desk was deleted. Its log stays in Activity.");
+});
+
+test("the arm rises when the first event comes with a token", async () => {
+  await see("connect");
+  await screen.findByText("Nothing has arrived yet");
+  expect(document.querySelector(".arm.level")).not.toBeNull();
+  changed["GET /api/connection"] = { address: "http://127.0.0.1:7465", problem: null, firstEvent: { id: "evt_1", type: "booking.created", label: "New booking", source: "Booking page", receivedAt: "2026-11-24T14:02:00.000Z" } };
+  tell({ workspaceId: "ws_1", topics: ["events"] });
+  await screen.findByText("First event arrived");
+  expect(document.querySelector(".arm.clear")).not.toBeNull();
+});
+
+test("changes are read from a stream, wherever it is cut", async () => {
+  const bytes = new TextEncoder().encode(': keep-alive\n\nevent: change\ndata: {"workspaceId":"ws_1","topics":["events"]}\n\n');
+  const heard = vi.fn();
+  await listenTo(new ReadableStream({ start(to) { for (const byte of bytes) to.enqueue(new Uint8Array([byte])); to.close(); } }), heard);
+  expect(heard.mock.calls).toEqual([[{ workspaceId: "ws_1", topics: ["events"] }]]);
+});
