@@ -71,7 +71,7 @@ impl State {
 /// A moment as people say it: "09:03" on its own day, "Thu 26 Nov 09:03" on another.
 #[must_use]
 pub fn moment(at: Time, now: Time, zone: &jiff::tz::TimeZone) -> String {
-    let (at, now) = (at.to_timestamp().to_zoned(zone.clone()), now.to_timestamp().to_zoned(zone.clone()));
+    let (at, now) = (at.to_timestamp().to_zoned_datetime(zone.clone()), now.to_timestamp().to_zoned_datetime(zone.clone()));
     if at.date() == now.date() { at.strftime("%H:%M").to_string() } else { at.strftime("%a %-d %b %H:%M").to_string() }
 }
 

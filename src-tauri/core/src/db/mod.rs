@@ -28,7 +28,8 @@ use crate::error::{Error, Kind, Result};
 
 /// "sgbx": tells our file from others.
 const APPLICATION_ID: i32 = 0x7367_6278;
-const MIGRATIONS: Migrations<'static> = Migrations::from_slice(&[M::up(include_str!("../../migrations/0001.sql"))]);
+const MIGRATION_STEPS: &[M<'static>] = &[M::up(include_str!("../../migrations/0001.sql"))];
+const MIGRATIONS: Migrations<'static> = Migrations::from_slice(MIGRATION_STEPS);
 /// The first SQLite without the WAL-reset defect.
 const OLDEST_SQLITE: i32 = 3_051_003;
 /// Readers kept open.
@@ -105,7 +106,7 @@ impl Database {
     pub(crate) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T>> + Send + use<T> {
+    ) -> impl Future<Output = Result<T>> + Send {
         self.writer.write(work)
     }
 

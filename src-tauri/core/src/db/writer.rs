@@ -122,7 +122,7 @@ impl Writer {
     pub(super) fn write<T: Send + 'static>(
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
-    ) -> impl Future<Output = Result<T>> + Send + use<T> {
+    ) -> impl Future<Output = Result<T>> + Send {
         let (answer, answered) = oneshot::channel();
         let job = Job::Write(Box::new(move |tx| {
             let result = work(tx);

@@ -27,7 +27,10 @@ pub(crate) fn public_route() -> bool {
 
 async fn resolves(name: &str) -> bool {
     let look_up = tokio::net::lookup_host((name, 443));
-    matches!(tokio::time::timeout(std::time::Duration::from_secs(5), look_up).await, Ok(Ok(mut found)) if found.next().is_some())
+    match tokio::time::timeout(std::time::Duration::from_secs(5), look_up).await {
+        Ok(Ok(mut found)) => found.next().is_some(),
+        _ => false,
+    }
 }
 
 /// Whether `url` can be reached from here as far as the network goes.

@@ -258,11 +258,11 @@ pub(crate) fn zone(conn: &rusqlite::Connection, workspace: WorkspaceId) -> Resul
 
 /// The last seven days of an endpoint, oldest first, in a zone.
 pub(crate) fn days(conn: &rusqlite::Connection, endpoint: &str, now: Time, zone: &TimeZone) -> Result<Vec<Day>> {
-    let today = now.to_timestamp().to_zoned(zone.clone()).date();
+    let today = now.to_timestamp().to_zoned_datetime(zone.clone()).date();
     let mut days: Vec<Day> = (0..7_i64).rev().map(|back| Day { day: today.saturating_sub(jiff::Span::new().days(back)), succeeded: 0, failed: 0 }).collect();
     let since = now.plus_ms(-8 * 24 * 60 * 60 * 1000);
     for (quarter, succeeded, failed) in db::tallies::since(conn, endpoint, since)? {
-        let date = quarter.to_timestamp().to_zoned(zone.clone()).date();
+        let date = quarter.to_timestamp().to_zoned_datetime(zone.clone()).date();
         if let Some(day) = days.iter_mut().find(|d| d.day == date) {
             day.succeeded += succeeded;
             day.failed += failed;

@@ -1,0 +1,30 @@
+# Everything a person or a machine does with Signalbox.
+SHELL := /bin/bash
+CARGO_SELECTION := --workspace --features signalbox/custom-protocol --locked
+PRACTICE := SIGNALBOX_HOME=$(CURDIR)/.practice SIGNALBOX_SECRETS=vault SIGNALBOX_VAULT_PASSPHRASE_FILE=$(CURDIR)/.practice/passphrase
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+.PHONY: help run serve test packages window practice-home
+
+help: ## what can be done here
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: packages window practice-home ## build and open the application on a practice workspace
+	cargo build $(CARGO_SELECTION) --bin signalbox
+	$(PRACTICE) $(TARGET)/debug/signalbox --practice
+
+serve: packages window practice-home ## the same without a window: engine and page in your browser
+	cargo build -p signalbox-cli --locked
+	$(PRACTICE) $(TARGET)/debug/signalctl serve --practice --ui ui/dist
+
+test: packages ## everything a change must pass
+	@.ci/test
+
+packages: ## install what this computer lacks (Debian and Ubuntu; says what it does)
+	@.ci/packages
+
+window: ## build the window
+	cd ui && npm ci --ignore-scripts --no-audit --no-fund && npm run build
+
+practice-home:
+	@mkdir -p -m 700 .practice && test -s .practice/passphrase || (umask 077; head -c 24 /dev/urandom | base64 > .practice/passphrase)
