@@ -108,7 +108,6 @@ mod tests {
 
     #[tokio::test]
     async fn the_first_change_comes_at_once_and_what_follows_is_gathered() {
-        tokio::time::pause();
         let (sender, receiver) = broadcast::channel(16);
         let (own, other) = (WorkspaceId::new(), WorkspaceId::new());
         let mut feed = std::pin::pin!(merged(receiver, Some(own)));

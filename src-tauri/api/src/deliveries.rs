@@ -94,7 +94,7 @@ pub(crate) async fn release(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     Id(id): Id<DeliveryId>,
-    OptionalJson(_): OptionalJson<Because>,
+    _because: OptionalJson<Because>,
 ) -> Result<Json<MovedDelivery>> {
     Ok(Json(MovedDelivery { delivery: hub.release_delivery(caller.workspace, id).await? }))
 }

@@ -216,7 +216,7 @@ fn check_content(parts: &Parts, is_empty: bool) -> Result<()> {
     }
 }
 
-async fn check_size<B>(parts: &Parts, mut body: B) -> Result<Body>
+async fn check_size<B>(parts: &Parts, body: B) -> Result<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,

@@ -164,8 +164,11 @@ fn serde_urlencoded_parts(query: &str) -> form_urlencoded::Parse<'_> {
 /// What serde says, as a finding about one field.
 fn field_error(path: &str, message: &str) -> FieldError {
     let message = without_position(message);
+    // `events[1]` is `events.1` here.
+    let path = &path.replace('[', ".").replace(']', "");
+    let path = path.as_str().trim_start_matches('.');
     let inside = |name: &str| match path {
-        "." | "" | "?" => name.to_owned(),
+        "" | "?" => name.to_owned(),
         path if path == name || path.ends_with(&format!(".{name}")) => path.to_owned(),
         path => format!("{path}.{name}"),
     };
@@ -180,7 +183,7 @@ fn field_error(path: &str, message: &str) -> FieldError {
     if message.starts_with("duplicate field") {
         return FieldError::new(inside(quoted()), "duplicate", format!("“{}” is there twice.", quoted()));
     }
-    let path = if matches!(path, "." | "?") { "" } else { path };
+    let path = if path == "?" { "" } else { path };
     if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
         return FieldError::new(path, "type", format!("This is {found}; expected is {expected}."));
     }
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(refused::<NewEvent>(r#"{"type":5,"data":{}}"#), (422, "type".into(), "type".into()));
         assert_eq!(refused::<NewEvent>(r#"{"type":"a.b","data":{},"subjekt":"x"}"#), (422, "subjekt".into(), "unknown".into()));
         assert_eq!(refused::<NewEvent>(r#"{"type":"a.b","data":{},"occurredAt":"x"}"#), (422, "occurredAt".into(), "invalid".into()));
-        assert_eq!(refused::<NewWebhook>(r#"{"name":"a","url":"b","events":["a",5]}"#), (422, "events[1]".into(), "type".into()));
+        assert_eq!(refused::<NewWebhook>(r#"{"name":"a","url":"b","events":["a",5]}"#), (422, "events.1".into(), "type".into()));
     }
 
     #[test]

@@ -194,11 +194,16 @@ async fn answer(stream: TcpStream, guard: Arc<Guard>, mut closing: watch::Receiv
     tokio::select! {
         // Whatever went wrong here, the caller is gone.
         _ = connection.as_mut() => {}
-        _ = closing.wait_for(|closing| *closing) => {
+        () = closed(&mut closing) => {
             connection.as_mut().graceful_shutdown();
             let _ = connection.await;
         }
     }
+}
+
+/// An error means that the server itself is gone.
+async fn closed(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 fn not_bound(port: u16, error: io::Error) -> Error {

@@ -40,6 +40,9 @@ impl From<Error> for Failed {
     }
 }
 
+/// A column of a table: its title, and what stands there for a row.
+pub(crate) type Column = (&'static str, fn(&Value) -> String);
+
 /// Where a command speaks: to a person, or with `--json` to a program.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Screen {
@@ -63,7 +66,7 @@ impl Screen {
     }
 
     /// A listing: `{"items":[…]}` for a program, with what the API says beside the rows; a table for a person.
-    pub(crate) fn list(self, mut document: Value, rows_at: &str, none: &str, columns: &[(&str, fn(&Value) -> String)]) {
+    pub(crate) fn list(self, mut document: Value, rows_at: &str, none: &str, columns: &[Column]) {
         let rows = document.get_mut(rows_at).map(Value::take).unwrap_or_default();
         if self.json {
             if let Some(members) = document.as_object_mut() {
