@@ -2,8 +2,12 @@
 
 export const languages = ["curl", "PHP", "JavaScript", "Python", "signalctl"] as const;
 
-const data = '{"bookingId":"1048","title":"Wash and cut","startTime":"2026-11-27T10:30:00+01:00","customer":{"name":"Maria Petersen","email":"maria@example.com"}}';
-const event = `{"type":"booking.created","data":${data}}`;
+const data = `{"bookingId":"1048","title":"Wash and cut",
+    "startTime":"2026-11-27T10:30:00+01:00",
+    "customer":{"name":"Maria Petersen",
+    "email":"maria@example.com"}}`;
+const event = `{"type":"booking.created","data":
+    ${data}}`;
 
 export function lines(language: (typeof languages)[number], address: string, token: string): string {
   switch (language) {
