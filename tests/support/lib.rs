@@ -1,1 +1,27 @@
+//! What every story from outside needs: a home, a running `signalctl serve`, an HTTP client and a way to wait.
 //!
+//! Nothing here knows the product's code. [`Home`] is a data folder of its own, [`Serve`] the process on it, [`Api`]
+//! a caller, [`Shop`] a workspace with a token, [`Changes`] the feed a test waits on instead of sleeping.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a harness that cannot go on must stop the test that uses it"
+)]
+
+mod api;
+mod process;
+mod serve;
+mod shop;
+mod signature;
+pub mod vectors;
+
+pub use api::{Answer, Api, Changes, raw_exchange};
+pub use process::{cpu_ms, pss_kib};
+pub use serve::{Home, Output, Serve, repository, signalctl};
+pub use shop::{Delivery, Shop, Webhook};
+pub use signature::{hex, mac, verify_both};
+
+/// How long a test waits for something that must happen before it says that it did not.
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
