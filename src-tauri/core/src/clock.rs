@@ -52,7 +52,8 @@ impl Time {
     /// # Errors
     /// Says that the text is no such time.
     pub fn parse(text: &str) -> Result<Self, jiff::Error> {
-        text.parse::<jiff::Timestamp>().map(|t| Self(t.as_millisecond()))
+        text.parse::<jiff::Timestamp>()
+            .map(|t| Self(t.as_millisecond()))
     }
 }
 
@@ -89,7 +90,8 @@ impl serde::Serialize for Time {
 impl<'de> serde::Deserialize<'de> for Time {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = std::borrow::Cow::<'de, str>::deserialize(from)?;
-        Self::parse(&text).map_err(|_| serde::de::Error::custom("must be a time such as 2026-11-24T09:03:00Z"))
+        Self::parse(&text)
+            .map_err(|_| serde::de::Error::custom("must be a time such as 2026-11-24T09:03:00Z"))
     }
 }
 
@@ -147,7 +149,13 @@ mod tests {
 
     #[test]
     fn a_time_is_written_in_utc_with_milliseconds() {
-        assert_eq!(Time::from_ms(1_795_493_359_120).to_string(), "2026-11-24T04:09:19.120Z");
-        assert_eq!(Time::parse("2026-11-24T05:09:19.12+01:00").ok(), Some(Time::from_ms(1_795_493_359_120)));
+        assert_eq!(
+            Time::from_ms(1_795_493_359_120).to_string(),
+            "2026-11-24T04:09:19.120Z"
+        );
+        assert_eq!(
+            Time::parse("2026-11-24T05:09:19.12+01:00").ok(),
+            Some(Time::from_ms(1_795_493_359_120))
+        );
     }
 }

@@ -27,7 +27,9 @@ impl Config {
             home: home.into(),
             secrets: SecretsPlace::Keychain,
             clock: Clock::system(),
-            well_known_names: ["one.one.one.one", "dns.google", "www.iana.org"].map(String::from).to_vec(),
+            well_known_names: ["one.one.one.one", "dns.google", "www.iana.org"]
+                .map(String::from)
+                .to_vec(),
         }
     }
 }

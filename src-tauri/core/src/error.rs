@@ -20,7 +20,11 @@ pub struct FieldError {
 impl FieldError {
     /// A finding about one field.
     pub fn new(path: impl Into<String>, code: &str, message: impl Into<String>) -> Self {
-        Self { path: path.into(), code: code.to_owned(), message: message.into() }
+        Self {
+            path: path.into(),
+            code: code.to_owned(),
+            message: message.into(),
+        }
     }
 }
 
@@ -72,7 +76,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error of a kind, with its sentence.
     pub fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), fields: Vec::new(), source: None }
+        Self {
+            kind,
+            detail: detail.into(),
+            fields: Vec::new(),
+            source: None,
+        }
     }
 
     /// The fields that are wrong.
@@ -82,7 +91,10 @@ impl Error {
             [one] => one.message.clone(),
             many => format!("{} fields need another look.", many.len()),
         };
-        Self { fields, ..Self::new(Kind::Invalid, detail) }
+        Self {
+            fields,
+            ..Self::new(Kind::Invalid, detail)
+        }
     }
 
     /// One field that is wrong.
@@ -93,7 +105,10 @@ impl Error {
     /// There is no such thing here; `what` is a noun with its article, such as "a webhook".
     #[must_use]
     pub fn not_found(what: &str) -> Self {
-        Self::new(Kind::NotFound, format!("There is no {what} with this id in this workspace."))
+        Self::new(
+            Kind::NotFound,
+            format!("There is no {what} with this id in this workspace."),
+        )
     }
 
     /// A state that does not allow what was asked.
@@ -105,13 +120,21 @@ impl Error {
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self {
             source: Some(source.into()),
-            ..Self::new(Kind::Internal, "Signalbox stumbled over a mistake of its own. Nothing was changed; please try again.")
+            ..Self::new(
+                Kind::Internal,
+                "Signalbox stumbled over a mistake of its own. Nothing was changed; please try again.",
+            )
         }
     }
 
     /// The same error once more, for a second caller who waited for the same commit.
     pub(crate) fn again(&self) -> Self {
-        Self { kind: self.kind, detail: self.detail.clone(), fields: self.fields.clone(), source: self.source.as_ref().map(|s| s.to_string().into()) }
+        Self {
+            kind: self.kind,
+            detail: self.detail.clone(),
+            fields: self.fields.clone(),
+            source: self.source.as_ref().map(|s| s.to_string().into()),
+        }
     }
 }
 
@@ -131,23 +154,31 @@ impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as Code;
         let (kind, detail) = match error.sqlite_error_code() {
-            Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
-                (Kind::Busy, "Another program is holding Signalbox's database. Nothing was stored; please try again in a moment.")
-            }
-            Some(Code::DiskFull) => {
-                (Kind::DiskFull, "The disk is full. Nothing was stored; free some space and send it again.")
-            }
-            Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
-                (Kind::ReadOnly, "Signalbox may not write to its data folder. Nothing was stored; check the folder's permissions.")
-            }
-            Some(Code::SystemIoFailure) => {
-                (Kind::ReadOnly, "The disk reported a fault while storing. Send it again with the same idempotency key: it is stored once at most.")
-            }
-            Some(Code::DatabaseCorrupt | Code::NotADatabase) => {
-                (Kind::Damaged, "Signalbox's database is damaged. Nothing was changed; restore the newest backup.")
-            }
+            Some(Code::DatabaseBusy | Code::DatabaseLocked) => (
+                Kind::Busy,
+                "Another program is holding Signalbox's database. Nothing was stored; please try again in a moment.",
+            ),
+            Some(Code::DiskFull) => (
+                Kind::DiskFull,
+                "The disk is full. Nothing was stored; free some space and send it again.",
+            ),
+            Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => (
+                Kind::ReadOnly,
+                "Signalbox may not write to its data folder. Nothing was stored; check the folder's permissions.",
+            ),
+            Some(Code::SystemIoFailure) => (
+                Kind::ReadOnly,
+                "The disk reported a fault while storing. Send it again with the same idempotency key: it is stored once at most.",
+            ),
+            Some(Code::DatabaseCorrupt | Code::NotADatabase) => (
+                Kind::Damaged,
+                "Signalbox's database is damaged. Nothing was changed; restore the newest backup.",
+            ),
             _ => return Self::internal(error),
         };
-        Self { source: Some(error.into()), ..Self::new(kind, detail) }
+        Self {
+            source: Some(error.into()),
+            ..Self::new(kind, detail)
+        }
     }
 }

@@ -22,7 +22,14 @@ pub const MAX_DATA_BYTES: usize = 256 * 1024;
 /// The type of the events that tests send; nobody can record one.
 pub const TEST_TYPE: &str = "webhook.test";
 /// The members of `data` that an event may be about, in the order in which they are looked for.
-const SUBJECT_MEMBERS: [&str; 6] = ["bookingId", "contactId", "submissionId", "sku", "messageId", "id"];
+const SUBJECT_MEMBERS: [&str; 6] = [
+    "bookingId",
+    "contactId",
+    "submissionId",
+    "sku",
+    "messageId",
+    "id",
+];
 /// The longest subject and idempotency key, in bytes.
 const MAX_KEY_BYTES: usize = 255;
 
@@ -144,8 +151,9 @@ pub struct Event {
 
 /// The types that are there from the start.
 pub fn built_in() -> &'static [EventType] {
-    static CATALOGUE: LazyLock<Vec<EventType>> =
-        LazyLock::new(|| serde_json::from_str(include_str!("event_types.json")).unwrap_or_default());
+    static CATALOGUE: LazyLock<Vec<EventType>> = LazyLock::new(|| {
+        serde_json::from_str(include_str!("event_types.json")).unwrap_or_default()
+    });
     &CATALOGUE
 }
 
@@ -154,7 +162,12 @@ pub fn built_in() -> &'static [EventType] {
 pub fn is_type_name(name: &str) -> bool {
     name.len() <= 100
         && name.contains('.')
-        && name.split('.').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
+        && name.split('.').all(|part| {
+            !part.is_empty()
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        })
 }
 
 /// The known type that `name` probably means.
@@ -170,7 +183,9 @@ fn distance(a: &str, b: &str) -> usize {
         let mut diagonal = i;
         let mut left = i + 1;
         for (cell, y) in row.iter_mut().skip(1).zip(b.bytes()) {
-            let best = (diagonal + usize::from(x != y)).min(*cell + 1).min(left + 1);
+            let best = (diagonal + usize::from(x != y))
+                .min(*cell + 1)
+                .min(left + 1);
             diagonal = *cell;
             *cell = best;
             left = best;
@@ -187,7 +202,10 @@ fn distance(a: &str, b: &str) -> usize {
 pub fn label_from_name(name: &str) -> String {
     let words = name.replace(['.', '_'], " ");
     let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_uppercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 /// An event that is fit to be stored: what is wrong with the request has been said before.
@@ -212,29 +230,58 @@ pub struct Checked {
 /// # Errors
 /// The fields that are wrong: an unknown type (with the nearest known one), `data` that is no
 /// object, keys that are empty or too long. `data` over 256 KiB is `TooLarge`.
-pub fn check(event: NewEvent, declared: &BTreeMap<String, EventType>) -> crate::error::Result<Checked> {
+pub fn check(
+    event: NewEvent,
+    declared: &BTreeMap<String, EventType>,
+) -> crate::error::Result<Checked> {
     let data = Box::<str>::from(event.data);
     if data.len() > MAX_DATA_BYTES {
         return Err(crate::Error::new(
             crate::Kind::TooLarge,
-            format!("The data of an event may be 256 KiB at most; this is {} KiB.", data.len().div_ceil(1024)),
+            format!(
+                "The data of an event may be 256 KiB at most; this is {} KiB.",
+                data.len().div_ceil(1024)
+            ),
         ));
     }
     let mut wrong = Vec::new();
-    let known = built_in().iter().find(|t| t.name == event.event_type).or_else(|| declared.get(&event.event_type));
+    let known = built_in()
+        .iter()
+        .find(|t| t.name == event.event_type)
+        .or_else(|| declared.get(&event.event_type));
     if known.is_none() {
-        let names = built_in().iter().map(|t| t.name.as_str()).chain(declared.keys().map(String::as_str));
-        let suggestion = nearest(&event.event_type, names).map(|n| format!(" Did you mean “{n}”?")).unwrap_or_default();
-        wrong.push(FieldError::new("type", "unknown", format!("There is no event type of this name.{suggestion}")));
+        let names = built_in()
+            .iter()
+            .map(|t| t.name.as_str())
+            .chain(declared.keys().map(String::as_str));
+        let suggestion = nearest(&event.event_type, names)
+            .map(|n| format!(" Did you mean “{n}”?"))
+            .unwrap_or_default();
+        wrong.push(FieldError::new(
+            "type",
+            "unknown",
+            format!("There is no event type of this name.{suggestion}"),
+        ));
     }
     if !data.starts_with('{') {
-        wrong.push(FieldError::new("data", "invalid", "The data of an event must be a JSON object."));
+        wrong.push(FieldError::new(
+            "data",
+            "invalid",
+            "The data of an event must be a JSON object.",
+        ));
     }
-    for (path, text) in [("subject", &event.subject), ("idempotencyKey", &event.idempotency_key)] {
+    for (path, text) in [
+        ("subject", &event.subject),
+        ("idempotencyKey", &event.idempotency_key),
+    ] {
         if let Some(text) = text
             && (text.is_empty() || text.len() > MAX_KEY_BYTES)
         {
-            wrong.push(FieldError::new(path, "invalid", format!("This must be 1 to {MAX_KEY_BYTES} characters long.")));
+            wrong.push(FieldError::new(
+                path,
+                "invalid",
+                format!("This must be 1 to {MAX_KEY_BYTES} characters long."),
+            ));
         }
     }
     if !wrong.is_empty() {
@@ -245,7 +292,11 @@ pub fn check(event: NewEvent, declared: &BTreeMap<String, EventType>) -> crate::
     // and delivered as it came; it only cannot be looked into.
     match (serde_json::from_str::<Value>(&data), known) {
         (Ok(value), Some(known)) => warn(&value, &known.schema, "", &mut warnings),
-        (Err(_), _) => warnings.push(FieldError::new("data", "unreadable", "This holds text or numbers that cannot be read; it is passed on as it is.")),
+        (Err(_), _) => warnings.push(FieldError::new(
+            "data",
+            "unreadable",
+            "This holds text or numbers that cannot be read; it is passed on as it is.",
+        )),
         _ => {}
     }
     let subject = event.subject.or_else(|| subject_of(&data));
@@ -272,7 +323,11 @@ fn subject_of(data: &str) -> Option<String> {
 
         fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<Self::Value, A::Error> {
             while let Some(key) = map.next_key::<Cow<'de, str>>()? {
-                match SUBJECT_MEMBERS.iter().position(|m| *m == key).and_then(|i| self.0.get_mut(i)) {
+                match SUBJECT_MEMBERS
+                    .iter()
+                    .position(|m| *m == key)
+                    .and_then(|i| self.0.get_mut(i))
+                {
                     Some(slot) => *slot = as_key(map.next_value::<&RawValue>()?),
                     None => drop(map.next_value::<IgnoredAny>()?),
                 }
@@ -291,7 +346,9 @@ fn subject_of(data: &str) -> Option<String> {
     }
 
     use serde::Deserializer as _;
-    let found = serde_json::Deserializer::from_str(data).deserialize_map(Members(Default::default())).ok()?;
+    let found = serde_json::Deserializer::from_str(data)
+        .deserialize_map(Members(Default::default()))
+        .ok()?;
     found.into_iter().flatten().next()
 }
 
@@ -302,29 +359,63 @@ fn warn(value: &Value, schema: &Value, path: &str, warnings: &mut Vec<FieldError
         && !matches_type(value, expected)
     {
         let names = match expected {
-            Value::Array(all) => all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+            Value::Array(all) => all
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(" or "),
             one => one.as_str().unwrap_or("something else").to_owned(),
         };
-        warnings.push(FieldError::new(path, "type", format!("Usually this is a {names}.")));
+        warnings.push(FieldError::new(
+            path,
+            "type",
+            format!("Usually this is a {names}."),
+        ));
         return;
     }
-    if let (Some(text), Some(format)) = (value.as_str(), schema.get("format").and_then(Value::as_str)) {
+    if let (Some(text), Some(format)) =
+        (value.as_str(), schema.get("format").and_then(Value::as_str))
+    {
         let (fits, usual) = match format {
             // A time without an offset is as good: `timezone` stands beside it.
-            "date-time" => (Time::parse(text).is_ok() || text.parse::<jiff::civil::DateTime>().is_ok(), "a time such as 2026-11-26T09:30:00+01:00"),
-            "email" => (text.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.')), "an email address"),
-            "phone" => (text.bytes().filter(u8::is_ascii_digit).count() >= 5, "a phone number with its country code"),
-            "iana-time-zone" => (jiff::tz::TimeZone::get(text).is_ok(), "a time zone such as Europe/Berlin"),
+            "date-time" => (
+                Time::parse(text).is_ok() || text.parse::<jiff::civil::DateTime>().is_ok(),
+                "a time such as 2026-11-26T09:30:00+01:00",
+            ),
+            "email" => (
+                text.split_once('@')
+                    .is_some_and(|(name, host)| !name.is_empty() && host.contains('.')),
+                "an email address",
+            ),
+            "phone" => (
+                text.bytes().filter(u8::is_ascii_digit).count() >= 5,
+                "a phone number with its country code",
+            ),
+            "iana-time-zone" => (
+                jiff::tz::TimeZone::get(text).is_ok(),
+                "a time zone such as Europe/Berlin",
+            ),
             _ => (true, ""),
         };
         if !fits && !text.is_empty() {
-            warnings.push(FieldError::new(path, "format", format!("Usually this is {usual}.")));
+            warnings.push(FieldError::new(
+                path,
+                "format",
+                format!("Usually this is {usual}."),
+            ));
         }
     }
-    if let (Some(members), Some(object)) = (schema.get("properties").and_then(Value::as_object), value.as_object()) {
+    if let (Some(members), Some(object)) = (
+        schema.get("properties").and_then(Value::as_object),
+        value.as_object(),
+    ) {
         for (name, schema) in members {
             if let Some(value) = object.get(name) {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                let path = if path.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{path}.{name}")
+                };
                 warn(value, schema, &path, warnings);
             }
         }
@@ -351,11 +442,28 @@ fn matches_type(value: &Value, expected: &Value) -> bool {
 /// and colour". Empty when there are none.
 #[must_use]
 pub fn in_a_few_words(data: &str) -> String {
-    let Ok(data) = serde_json::from_str::<Value>(data) else { return String::new() };
-    let text = |path: &str| data.pointer(path).and_then(Value::as_str).map(str::trim).filter(|t| !t.is_empty());
+    let Ok(data) = serde_json::from_str::<Value>(data) else {
+        return String::new();
+    };
+    let text = |path: &str| {
+        data.pointer(path)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|t| !t.is_empty())
+    };
     let mut words: Vec<Cow<'_, str>> = Vec::new();
-    words.extend(text("/customer/name").or_else(|| text("/name")).or_else(|| text("/from")).map(Cow::from));
-    words.extend(text("/title").or_else(|| text("/formName")).or_else(|| text("/text")).map(Cow::from));
+    words.extend(
+        text("/customer/name")
+            .or_else(|| text("/name"))
+            .or_else(|| text("/from"))
+            .map(Cow::from),
+    );
+    words.extend(
+        text("/title")
+            .or_else(|| text("/formName"))
+            .or_else(|| text("/text"))
+            .map(Cow::from),
+    );
     if let (Some(left), Some(limit)) = (data.get("quantity"), data.get("threshold")) {
         words.push(format!("{left} left, warns at {limit}").into());
     }
@@ -384,7 +492,8 @@ mod tests {
     fn the_catalogue_holds_the_seven_types_and_each_sample_fits_its_schema() {
         assert_eq!(built_in().len(), 7);
         for kind in built_in() {
-            let checked = check(new(&kind.name, &kind.example.to_string()), &BTreeMap::new()).unwrap();
+            let checked =
+                check(new(&kind.name, &kind.example.to_string()), &BTreeMap::new()).unwrap();
             assert_eq!(checked.warnings, [], "{}", kind.name);
             assert!(checked.subject.is_some(), "{}", kind.name);
         }
@@ -407,22 +516,48 @@ mod tests {
 
     #[test]
     fn the_subject_is_the_first_known_member_and_numbers_keep_their_spelling() {
-        assert_eq!(subject_of(r#"{"id":"x","sku":7.10}"#).as_deref(), Some("7.10"));
-        assert_eq!(subject_of(r#"{"id":"x","bookingId":""}"#).as_deref(), Some("x"));
+        assert_eq!(
+            subject_of(r#"{"id":"x","sku":7.10}"#).as_deref(),
+            Some("7.10")
+        );
+        assert_eq!(
+            subject_of(r#"{"id":"x","bookingId":""}"#).as_deref(),
+            Some("x")
+        );
         assert_eq!(subject_of(r#"{"bookingId":{"a":1}}"#), None);
     }
 
     #[test]
     fn a_value_of_another_kind_is_warned_about_and_taken() {
-        let checked = check(new("booking.created", r#"{"startTime":"soon","customer":{"email":5}}"#), &BTreeMap::new()).unwrap();
-        let found: Vec<_> = checked.warnings.iter().map(|w| (w.path.as_str(), w.code.as_str())).collect();
-        assert!(found.contains(&("startTime", "format")) && found.contains(&("customer.email", "type")));
+        let checked = check(
+            new(
+                "booking.created",
+                r#"{"startTime":"soon","customer":{"email":5}}"#,
+            ),
+            &BTreeMap::new(),
+        )
+        .unwrap();
+        let found: Vec<_> = checked
+            .warnings
+            .iter()
+            .map(|w| (w.path.as_str(), w.code.as_str()))
+            .collect();
+        assert!(
+            found.contains(&("startTime", "format")) && found.contains(&("customer.email", "type"))
+        );
     }
 
     #[test]
     fn only_lower_case_dotted_names_may_be_declared() {
         assert!(is_type_name("gift_card.sold"));
-        for wrong in ["gift", "Gift.sold", "gift..sold", ".sold", "gift.sold.", "gift card.sold"] {
+        for wrong in [
+            "gift",
+            "Gift.sold",
+            "gift..sold",
+            ".sold",
+            "gift.sold.",
+            "gift card.sold",
+        ] {
             assert!(!is_type_name(wrong), "{wrong}");
         }
     }

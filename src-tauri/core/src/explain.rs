@@ -64,25 +64,48 @@ pub enum Role {
 impl State {
     /// A state from its three parts.
     pub fn new(word: impl Into<String>, shape: Shape, role: Role) -> Self {
-        Self { word: word.into(), shape, role }
+        Self {
+            word: word.into(),
+            shape,
+            role,
+        }
     }
 }
 
 /// A moment as people say it: "09:03" on its own day, "Thu 26 Nov 09:03" on another.
 #[must_use]
 pub fn moment(at: Time, now: Time, zone: &jiff::tz::TimeZone) -> String {
-    let (at, now) = (at.to_timestamp().to_zoned_datetime(zone.clone()), now.to_timestamp().to_zoned_datetime(zone.clone()));
-    if at.date() == now.date() { at.strftime("%H:%M").to_string() } else { at.strftime("%a %-d %b %H:%M").to_string() }
+    let (at, now) = (
+        at.to_timestamp().to_zoned_datetime(zone.clone()),
+        now.to_timestamp().to_zoned_datetime(zone.clone()),
+    );
+    if at.date() == now.date() {
+        at.strftime("%H:%M").to_string()
+    } else {
+        at.strftime("%a %-d %b %H:%M").to_string()
+    }
 }
 
 /// Where a delivery stands, as plate and word.
 #[must_use]
-pub fn delivery_state(status: Status, reason: Option<Reason>, channel: Channel, tried: bool, due: Option<&str>) -> State {
+pub fn delivery_state(
+    status: Status,
+    reason: Option<Reason>,
+    channel: Channel,
+    tried: bool,
+    due: Option<&str>,
+) -> State {
     match status {
-        Status::Pending if tried => State::new(due.map_or("Retry".into(), |at| format!("Retry at {at}")), Shape::Retry, Role::Waiting),
+        Status::Pending if tried => State::new(
+            due.map_or("Retry".into(), |at| format!("Retry at {at}")),
+            Shape::Retry,
+            Role::Waiting,
+        ),
         Status::Pending => State::new("Waiting", Shape::HandsOpen, Role::Waiting),
         Status::Sending => State::new("Sending", Shape::ArrowOpen, Role::Accent),
-        Status::Held if reason == Some(Reason::Offline) => State::new("Waiting for internet", Shape::GapSquare, Role::Waiting),
+        Status::Held if reason == Some(Reason::Offline) => {
+            State::new("Waiting for internet", Shape::GapSquare, Role::Waiting)
+        }
         Status::Held => State::new(
             match reason {
                 Some(Reason::Paused) => "Held, paused",
@@ -119,7 +142,9 @@ pub fn attempt_state(ended: bool, failure: Option<&Failure>) -> State {
         (true, Some(failure)) => match failure.code {
             Code::Offline => State::new("No internet", Shape::GapSquare, Role::Waiting),
             Code::KeychainUnavailable => State::new("Held", Shape::BarsSquareFilled, Role::Held),
-            _ if failure.args.trouble == Some(Trouble::Interrupted) => State::new("Not known", Shape::DiamondQuestion, Role::Unknown),
+            _ if failure.args.trouble == Some(Trouble::Interrupted) => {
+                State::new("Not known", Shape::DiamondQuestion, Role::Unknown)
+            }
             _ => State::new("Failed", Shape::OctagonBar, Role::Failed),
         },
     }
@@ -174,7 +199,14 @@ pub fn failure(failure: &Failure, who: &str) -> String {
 
 /// What is true of a delivery, in one sentence.
 #[must_use]
-pub fn delivery(status: Status, reason: Option<Reason>, who: &str, attempts: u32, finished: Option<&str>, due: Option<&str>) -> String {
+pub fn delivery(
+    status: Status,
+    reason: Option<Reason>,
+    who: &str,
+    attempts: u32,
+    finished: Option<&str>,
+    due: Option<&str>,
+) -> String {
     let nth = match attempts {
         0 | 1 => String::new(),
         2 => ", on the second try".into(),
@@ -185,11 +217,18 @@ pub fn delivery(status: Status, reason: Option<Reason>, who: &str, attempts: u32
         Status::Success => format!("Received by {who} at {}{nth}.", finished.unwrap_or("once")),
         Status::Sending => format!("Being sent to {who} now."),
         Status::Pending if attempts == 0 => format!("Waits to go to {who}."),
-        Status::Pending => format!("Not through to {who} yet. Next try {}.", due.unwrap_or("soon")),
+        Status::Pending => format!(
+            "Not through to {who} yet. Next try {}.",
+            due.unwrap_or("soon")
+        ),
         Status::Held => match reason {
             Some(Reason::Offline) => format!("Waits for internet. It goes to {who} by itself."),
-            Some(Reason::Paused) => format!("Held, because {who} is paused. It goes out when you resume."),
-            Some(Reason::Keychain) => format!("Held, because the key store cannot be used. It goes to {who} by itself once it can."),
+            Some(Reason::Paused) => {
+                format!("Held, because {who} is paused. It goes out when you resume.")
+            }
+            Some(Reason::Keychain) => format!(
+                "Held, because the key store cannot be used. It goes to {who} by itself once it can."
+            ),
             _ => format!("Held before it goes to {who}."),
         },
         Status::Failed => match attempts {
@@ -205,5 +244,9 @@ pub fn delivery(status: Status, reason: Option<Reason>, who: &str, attempts: u32
 /// "1 call", "3 calls".
 #[must_use]
 pub fn count(n: u64, one: &str, many: &str) -> String {
-    if n == 1 { format!("1 {one}") } else { format!("{n} {many}") }
+    if n == 1 {
+        format!("1 {one}")
+    } else {
+        format!("{n} {many}")
+    }
 }

@@ -83,7 +83,9 @@ impl Hub {
     /// # Errors
     /// `Owned` when another process has the folder; `WrongData`, `ReadOnly`, `Damaged` as found.
     pub async fn open(config: Config) -> Result<Arc<Self>> {
-        let hub = tokio::task::spawn_blocking(move || Self::open_blocking(config)).await.map_err(Error::internal)??;
+        let hub = tokio::task::spawn_blocking(move || Self::open_blocking(config))
+            .await
+            .map_err(Error::internal)??;
         hub.welcome().await?;
         Ok(hub)
     }
@@ -121,7 +123,12 @@ impl Hub {
         self.db
             .write(move |tx| {
                 if db::workspaces::all(tx.conn())?.is_empty() {
-                    let first = Workspace { id: WorkspaceId::new(), name: FIRST_NAME.into(), timezone: own_zone(), created_at: now };
+                    let first = Workspace {
+                        id: WorkspaceId::new(),
+                        name: FIRST_NAME.into(),
+                        timezone: own_zone(),
+                        created_at: now,
+                    };
                     db::workspaces::insert(tx.conn(), &first)?;
                 }
                 Ok(())
@@ -138,7 +145,11 @@ impl Hub {
         let (dispatch, at_intake) = tokio::sync::mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
         let worker = tokio::spawn(worker::run(self.clone(), at_intake, stopped));
-        *running = Some(Running { dispatch, stop, worker });
+        *running = Some(Running {
+            dispatch,
+            stop,
+            worker,
+        });
     }
 
     /// Stops claiming, waits for what is under way (10 s at most), closes the database and gives
@@ -151,8 +162,13 @@ impl Hub {
             let _ = running.stop.send(true);
             let _ = running.worker.await;
         }
-        if tokio::time::timeout(LAST_CALLS, self.lanes.empty()).await.is_err() {
-            tracing::warn!("some calls had no answer when Signalbox ended; they are made again at the next start");
+        if tokio::time::timeout(LAST_CALLS, self.lanes.empty())
+            .await
+            .is_err()
+        {
+            tracing::warn!(
+                "some calls had no answer when Signalbox ended; they are made again at the next start"
+            );
         }
         self.db.close().await;
         drop(guard(&self.lock).take());
@@ -171,7 +187,10 @@ impl Hub {
 
     /// The edge tells where the API is reached, or why it is not. Its own port is never called.
     pub fn serving(&self, address: Result<String, String>, port: Option<u16>) {
-        *guard(&self.serving) = Serving { address: Some(address), port };
+        *guard(&self.serving) = Serving {
+            address: Some(address),
+            port,
+        };
         self.changes.announce(None, Topic::Network);
     }
 
@@ -201,11 +220,18 @@ impl Hub {
         self.network_changed.swap(false, Ordering::SeqCst)
     }
 
-    pub(crate) fn known_declared(&self, workspace: WorkspaceId) -> Option<Arc<BTreeMap<String, EventType>>> {
+    pub(crate) fn known_declared(
+        &self,
+        workspace: WorkspaceId,
+    ) -> Option<Arc<BTreeMap<String, EventType>>> {
         guard(&self.declared).get(&workspace).cloned()
     }
 
-    pub(crate) fn keep_declared(&self, workspace: WorkspaceId, types: Arc<BTreeMap<String, EventType>>) {
+    pub(crate) fn keep_declared(
+        &self,
+        workspace: WorkspaceId,
+        types: Arc<BTreeMap<String, EventType>>,
+    ) {
         guard(&self.declared).insert(workspace, types);
     }
 
@@ -218,12 +244,29 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn doctor(&self) -> Result<Vec<Finding>> {
-        let finding = |name: &str, ok: bool, sentence: String| Finding { name: name.into(), ok, sentence };
-        let checked = self.db.read(|conn| Ok(conn.query_row("PRAGMA quick_check(1)", [], |r| r.get::<_, String>(0))?)).await?;
+        let finding = |name: &str, ok: bool, sentence: String| Finding {
+            name: name.into(),
+            ok,
+            sentence,
+        };
+        let checked = self
+            .db
+            .read(
+                |conn| Ok(conn.query_row("PRAGMA quick_check(1)", [], |r| r.get::<_, String>(0))?),
+            )
+            .await?;
         let database = if checked == "ok" {
-            finding("database", true, format!("The database is sound (SQLite {}).", rusqlite::version()))
+            finding(
+                "database",
+                true,
+                format!("The database is sound (SQLite {}).", rusqlite::version()),
+            )
         } else {
-            finding("database", false, "The database is damaged. Restore the newest backup.".into())
+            finding(
+                "database",
+                false,
+                "The database is damaged. Restore the newest backup.".into(),
+            )
         };
         let secrets = match self.secrets.check().await {
             Ok(()) => finding("secrets", true, "The place for secrets can be used.".into()),
@@ -232,7 +275,11 @@ impl Hub {
         let network = if crate::outbox::network::public_route() {
             finding("network", true, "There is a way to the internet.".into())
         } else {
-            finding("network", false, "No internet now. What is recorded goes out when it is back.".into())
+            finding(
+                "network",
+                false,
+                "No internet now. What is recorded goes out when it is back.".into(),
+            )
         };
         Ok(vec![database, secrets, network])
     }
@@ -243,10 +290,20 @@ fn make_folder(home: &Path) -> Result<()> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    let trouble = |error: std::io::Error| Error { source: Some(error.into()), ..Error::new(Kind::ReadOnly, format!("The data folder {} cannot be made or used. Check its permissions, or choose another with SIGNALBOX_HOME.", home.display())) };
+    let trouble = |error: std::io::Error| Error {
+        source: Some(error.into()),
+        ..Error::new(
+            Kind::ReadOnly,
+            format!(
+                "The data folder {} cannot be made or used. Check its permissions, or choose another with SIGNALBOX_HOME.",
+                home.display()
+            ),
+        )
+    };
     builder.create(home).map_err(trouble)?;
     #[cfg(unix)]
-    std::fs::set_permissions(home, std::os::unix::fs::PermissionsExt::from_mode(0o700)).map_err(trouble)?;
+    std::fs::set_permissions(home, std::os::unix::fs::PermissionsExt::from_mode(0o700))
+        .map_err(trouble)?;
     Ok(())
 }
 
@@ -255,7 +312,16 @@ fn private_file(path: &Path) -> Result<std::fs::File> {
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map_err(|error| Error { source: Some(error.into()), ..Error::new(Kind::ReadOnly, format!("{} cannot be opened for writing. Check its permissions.", path.display())) })
+    options.open(path).map_err(|error| Error {
+        source: Some(error.into()),
+        ..Error::new(
+            Kind::ReadOnly,
+            format!(
+                "{} cannot be opened for writing. Check its permissions.",
+                path.display()
+            ),
+        )
+    })
 }
 
 /// The lock decides who owns the folder; the process id in the file only says who.
@@ -266,9 +332,21 @@ fn take_lock(home: &Path) -> Result<std::fs::File> {
         let mut owner = String::new();
         // Who owns it is a courtesy; that it is owned is certain.
         let _ = file.read_to_string(&mut owner);
-        let by = owner.trim().parse::<u32>().map(|pid| format!(" (process {pid})")).unwrap_or_default();
-        return Err(Error::new(Kind::Owned, format!("Signalbox is already running with this data folder{by}. Use that one, or end it first.")));
+        let by = owner
+            .trim()
+            .parse::<u32>()
+            .map(|pid| format!(" (process {pid})"))
+            .unwrap_or_default();
+        return Err(Error::new(
+            Kind::Owned,
+            format!(
+                "Signalbox is already running with this data folder{by}. Use that one, or end it first."
+            ),
+        ));
     }
-    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{}", std::process::id()));
+    let _ = file
+        .set_len(0)
+        .and_then(|()| file.rewind())
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
     Ok(file)
 }

@@ -130,7 +130,12 @@ mod tests {
         let id = EventId::new();
         assert_eq!(id.to_string().parse(), Ok(id));
         assert!(id.to_string().to_uppercase().parse::<EventId>().is_err());
-        assert!(id.to_string().replace("evt", "dlv").parse::<EventId>().is_err());
+        assert!(
+            id.to_string()
+                .replace("evt", "dlv")
+                .parse::<EventId>()
+                .is_err()
+        );
         assert!("evt_".parse::<EventId>().is_err());
     }
 }

@@ -73,7 +73,8 @@ impl ToSql for Code {
 impl FromSql for Code {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let text = value.as_str()?;
-        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text)).map_err(|_| FromSqlError::InvalidType)
+        Self::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(text))
+            .map_err(|_| FromSqlError::InvalidType)
     }
 }
 
@@ -144,25 +145,53 @@ impl Failure {
     /// A failure that its code says all about.
     #[must_use]
     pub const fn new(code: Code) -> Self {
-        Self { code, args: Args { status: None, trouble: None, seconds: None } }
+        Self {
+            code,
+            args: Args {
+                status: None,
+                trouble: None,
+                seconds: None,
+            },
+        }
     }
 
     /// A failure with the HTTP status that came back.
     #[must_use]
     pub const fn status(code: Code, status: u16) -> Self {
-        Self { code, args: Args { status: Some(status), trouble: None, seconds: None } }
+        Self {
+            code,
+            args: Args {
+                status: Some(status),
+                trouble: None,
+                seconds: None,
+            },
+        }
     }
 
     /// A failure below HTTP.
     #[must_use]
     pub const fn trouble(code: Code, trouble: Trouble) -> Self {
-        Self { code, args: Args { status: None, trouble: Some(trouble), seconds: None } }
+        Self {
+            code,
+            args: Args {
+                status: None,
+                trouble: Some(trouble),
+                seconds: None,
+            },
+        }
     }
 
     /// A time-out after so many seconds.
     #[must_use]
     pub const fn timed_out(seconds: u64) -> Self {
-        Self { code: Code::TimedOut, args: Args { status: None, trouble: None, seconds: Some(seconds) } }
+        Self {
+            code: Code::TimedOut,
+            args: Args {
+                status: None,
+                trouble: None,
+                seconds: Some(seconds),
+            },
+        }
     }
 }
 
@@ -192,6 +221,14 @@ pub struct Graceful {
 impl Graceful {
     /// A failure that ends here.
     pub fn ended(code: Code, error: impl Into<String>) -> Self {
-        Self { success: false, error: error.into(), graceful_fail: true, code, will_retry: false, delivery_id: None, retry_after_seconds: None }
+        Self {
+            success: false,
+            error: error.into(),
+            graceful_fail: true,
+            code,
+            will_retry: false,
+            delivery_id: None,
+            retry_after_seconds: None,
+        }
     }
 }

@@ -140,19 +140,35 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn tokens(&self, workspace: WorkspaceId) -> Result<Vec<Token>> {
-        self.db.read(move |conn| db::tokens::all(conn, workspace)).await
+        self.db
+            .read(move |conn| db::tokens::all(conn, workspace))
+            .await
     }
 
     /// Makes a token; this is the only time it is shown.
     ///
     /// # Errors
     /// `Invalid` when the name is empty or too long.
-    pub async fn create_token(&self, workspace: WorkspaceId, new: NewToken) -> Result<CreatedToken> {
+    pub async fn create_token(
+        &self,
+        workspace: WorkspaceId,
+        new: NewToken,
+    ) -> Result<CreatedToken> {
         let name = new.name.trim().to_owned();
         if name.is_empty() || name.chars().count() > 100 {
-            return Err(Error::field("name", "invalid", "Give it a name of 1 to 100 characters."));
+            return Err(Error::field(
+                "name",
+                "invalid",
+                "Give it a name of 1 to 100 characters.",
+            ));
         }
-        let created = CreatedToken { success: true, id: TokenId::new(), name, scope: new.scope.unwrap_or_default(), token: fresh("sbt_")? };
+        let created = CreatedToken {
+            success: true,
+            id: TokenId::new(),
+            name,
+            scope: new.scope.unwrap_or_default(),
+            token: fresh("sbt_")?,
+        };
         let hash: [u8; 32] = Sha256::digest(&created.token).into();
         let now = self.now();
         self.db
@@ -163,7 +179,11 @@ impl Hub {
                     scope: created.scope,
                     created_at: now,
                     last_used_at: None,
-                    last_four: created.token.get(created.token.len() - 4..).unwrap_or_default().to_owned(),
+                    last_four: created
+                        .token
+                        .get(created.token.len() - 4..)
+                        .unwrap_or_default()
+                        .to_owned(),
                 };
                 db::tokens::insert(tx.conn(), workspace, &row, &hash)?;
                 tx.announce(Some(workspace), Topic::Tokens);
@@ -205,7 +225,11 @@ impl Hub {
         let seen = self.seen_tokens().get(&hash).cloned();
         let (found, noted) = match seen {
             Some((found, noted)) => (found, Some(noted)),
-            None => match self.db.read(move |conn| db::tokens::by_hash(conn, &hash)).await? {
+            None => match self
+                .db
+                .read(move |conn| db::tokens::by_hash(conn, &hash))
+                .await?
+            {
                 Some(found) => (found, None),
                 None => return Ok(None),
             },
@@ -214,7 +238,8 @@ impl Hub {
             self.seen_tokens().insert(hash, (found.clone(), now));
             let id = found.token;
             // Not waited for: nobody's call is slower for it.
-            self.db.write_later(move |tx| db::tokens::used(tx.conn(), id, now));
+            self.db
+                .write_later(move |tx| db::tokens::used(tx.conn(), id, now));
         }
         Ok(Some(found))
     }
@@ -224,6 +249,9 @@ impl Hub {
     }
 
     fn seen_tokens(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], (Bearer, Time)>> {
-        self.seen.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.seen
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::{self, Tx};
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{WebhookId, WorkspaceId};
-use crate::changes::Topic;
 
 /// The workspace that an empty home starts with.
 pub(crate) const FIRST_NAME: &str = "My business";
@@ -55,26 +55,49 @@ pub struct WorkspacePatch {
 fn check(name: &str, timezone: &str) -> Result<()> {
     let mut wrong = Vec::new();
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
-        wrong.push(FieldError::new("name", "invalid", "Give it a name of 1 to 100 characters."));
+        wrong.push(FieldError::new(
+            "name",
+            "invalid",
+            "Give it a name of 1 to 100 characters.",
+        ));
     } else if name.parse::<WorkspaceId>().is_ok() {
-        wrong.push(FieldError::new("name", "invalid", "This reads like an id; choose another name."));
+        wrong.push(FieldError::new(
+            "name",
+            "invalid",
+            "This reads like an id; choose another name.",
+        ));
     }
     if jiff::tz::TimeZone::get(timezone).is_err() {
-        wrong.push(FieldError::new("timezone", "unknown", "There is no time zone of this name; one looks like Europe/Berlin."));
+        wrong.push(FieldError::new(
+            "timezone",
+            "unknown",
+            "There is no time zone of this name; one looks like Europe/Berlin.",
+        ));
     }
-    if wrong.is_empty() { Ok(()) } else { Err(Error::invalid(wrong)) }
+    if wrong.is_empty() {
+        Ok(())
+    } else {
+        Err(Error::invalid(wrong))
+    }
 }
 
 fn taken(tx: &Tx<'_>, name: &str, except: Option<WorkspaceId>) -> Result<()> {
     match db::workspaces::by_name(tx.conn(), name)? {
-        Some(other) if Some(other) != except => Err(Error::field("name", "taken", "There is already a workspace of this name.")),
+        Some(other) if Some(other) != except => Err(Error::field(
+            "name",
+            "taken",
+            "There is already a workspace of this name.",
+        )),
         _ => Ok(()),
     }
 }
 
 /// The computer's own zone, or UTC where it has none with a name.
 pub(crate) fn own_zone() -> String {
-    jiff::tz::TimeZone::system().iana_name().unwrap_or("UTC").to_owned()
+    jiff::tz::TimeZone::system()
+        .iana_name()
+        .unwrap_or("UTC")
+        .to_owned()
 }
 
 impl Hub {
@@ -101,7 +124,13 @@ impl Hub {
         };
         found.map(|w| w.id).ok_or_else(|| {
             let names: Vec<_> = all.iter().map(|w| format!("“{}”", w.name)).collect();
-            Error::new(crate::Kind::NotFound, format!("There is no workspace of this name. There is {}.", names.join(", ")))
+            Error::new(
+                crate::Kind::NotFound,
+                format!(
+                    "There is no workspace of this name. There is {}.",
+                    names.join(", ")
+                ),
+            )
         })
     }
 
@@ -131,10 +160,15 @@ impl Hub {
     ///
     /// # Errors
     /// `NotFound`; `Invalid` as when it is made.
-    pub async fn update_workspace(&self, id: WorkspaceId, patch: WorkspacePatch) -> Result<Workspace> {
+    pub async fn update_workspace(
+        &self,
+        id: WorkspaceId,
+        patch: WorkspacePatch,
+    ) -> Result<Workspace> {
         self.db
             .write(move |tx| {
-                let mut workspace = db::workspaces::get(tx.conn(), id)?.ok_or_else(|| Error::not_found("workspace"))?;
+                let mut workspace = db::workspaces::get(tx.conn(), id)?
+                    .ok_or_else(|| Error::not_found("workspace"))?;
                 if let Some(name) = patch.name {
                     workspace.name = name.trim().to_owned();
                 }
@@ -163,10 +197,14 @@ impl Hub {
                     return Err(Error::not_found("workspace"));
                 }
                 if all.len() == 1 {
-                    return Err(Error::conflict("This is the only workspace; one has to stay."));
+                    return Err(Error::conflict(
+                        "This is the only workspace; one has to stay.",
+                    ));
                 }
                 if db::deliveries::count_sending(tx.conn(), id)? > 0 {
-                    return Err(Error::conflict("Calls of this workspace are under way; try again in a moment."));
+                    return Err(Error::conflict(
+                        "Calls of this workspace are under way; try again in a moment.",
+                    ));
                 }
                 let webhooks = db::webhooks::ids(tx.conn(), id)?;
                 db::workspaces::delete(tx.conn(), id)?;
@@ -179,7 +217,10 @@ impl Hub {
         for webhook in webhooks {
             // A secret that cannot be deleted now is an orphan in the key store, not a lost one.
             if let Err(error) = self.secrets.delete(id, &webhook.to_string()).await {
-                tracing::warn!(?error, "a signing secret could not be removed from the key store");
+                tracing::warn!(
+                    ?error,
+                    "a signing secret could not be removed from the key store"
+                );
             }
         }
         Ok(())
@@ -200,16 +241,39 @@ impl Hub {
             // On a fresh home the first workspace becomes the practice one, so that it opens by itself.
             None => match all.as_slice() {
                 [only] if only.name == FIRST_NAME && self.webhooks(only.id).await?.is_empty() => {
-                    self.update_workspace(only.id, WorkspacePatch { name: Some(NAME.into()), timezone: None }).await?.id
+                    self.update_workspace(
+                        only.id,
+                        WorkspacePatch {
+                            name: Some(NAME.into()),
+                            timezone: None,
+                        },
+                    )
+                    .await?
+                    .id
                 }
-                _ => self.create_workspace(NewWorkspace { name: NAME.into(), timezone: None }).await?.id,
+                _ => {
+                    self.create_workspace(NewWorkspace {
+                        name: NAME.into(),
+                        timezone: None,
+                    })
+                    .await?
+                    .id
+                }
             },
         };
         let webhooks = self.webhooks(id).await?;
         match webhooks.iter().find(|w| w.name == RECEIVER) {
             Some(found) if found.url == receiver_url => {}
             Some(found) => {
-                self.update_webhook(id, found.id, WebhookPatch { url: Some(receiver_url.into()), ..WebhookPatch::default() }).await?;
+                self.update_webhook(
+                    id,
+                    found.id,
+                    WebhookPatch {
+                        url: Some(receiver_url.into()),
+                        ..WebhookPatch::default()
+                    },
+                )
+                .await?;
             }
             None => {
                 self.create_webhook(

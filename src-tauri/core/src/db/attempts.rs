@@ -34,7 +34,13 @@ pub(crate) struct AttemptRow {
 }
 
 /// Notes that an attempt starts, before its first byte is sent; gives its row number.
-pub(crate) fn start(conn: &Connection, delivery: i64, number: u32, trigger: Trigger, now: Time) -> Result<i64> {
+pub(crate) fn start(
+    conn: &Connection,
+    delivery: i64,
+    number: u32,
+    trigger: Trigger,
+    now: Time,
+) -> Result<i64> {
     conn.prepare_cached("INSERT INTO attempts (delivery_seq, number, id, trigger, started_at) VALUES (?, ?, ?, ?, ?)")?.execute(params![
         delivery,
         number,
@@ -47,7 +53,9 @@ pub(crate) fn start(conn: &Connection, delivery: i64, number: u32, trigger: Trig
 
 /// Completes an attempt, once: false when it was completed before.
 pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> Result<bool> {
-    let json = |map: &Option<BTreeMap<String, String>>| map.as_ref().and_then(|m| serde_json::to_string(m).ok());
+    let json = |map: &Option<BTreeMap<String, String>>| {
+        map.as_ref().and_then(|m| serde_json::to_string(m).ok())
+    };
     let changed = conn
         .prepare_cached(
             "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, request_headers = ?8,
@@ -72,9 +80,14 @@ pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> R
 
 /// The attempts of a delivery, oldest first.
 pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
-    let mut statement = conn.prepare_cached("SELECT * FROM attempts WHERE delivery_seq = ? ORDER BY number")?;
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM attempts WHERE delivery_seq = ? ORDER BY number")?;
     let rows = statement.query_map([delivery], |row| {
-        let headers = |name: &str| row.get::<_, Option<String>>(name)?.map(|text| super::json(&text)).transpose();
+        let headers = |name: &str| {
+            row.get::<_, Option<String>>(name)?
+                .map(|text| super::json(&text))
+                .transpose()
+        };
         Ok(AttemptRow {
             id: row.get("id")?,
             number: row.get("number")?,
@@ -82,7 +95,9 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
             started_at: row.get("started_at")?,
             finished_at: row.get("finished_at")?,
             ended: Ended {
-                duration_ms: row.get::<_, Option<i64>>("duration_ms")?.map(i64::cast_unsigned),
+                duration_ms: row
+                    .get::<_, Option<i64>>("duration_ms")?
+                    .map(i64::cast_unsigned),
                 status: row.get("status_code")?,
                 failure: super::webhooks::failure(row, "code", "args")?,
                 request_url: row.get("request_url")?,

@@ -91,7 +91,9 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         attempts: row.get("attempts")?,
         status_code: row.get("status_code")?,
         failure: super::webhooks::failure(row, "code", "args")?,
-        duration_ms: row.get::<_, Option<i64>>("duration_ms")?.map(i64::cast_unsigned),
+        duration_ms: row
+            .get::<_, Option<i64>>("duration_ms")?
+            .map(i64::cast_unsigned),
         created_at: row.get("created_at")?,
         finished_at: row.get("finished_at")?,
         delivered_at: row.get("delivered_at")?,
@@ -104,7 +106,13 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
 pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
     let (status, reason, due, after_earlier, lease_until) = match new.state {
         NewState::Due => (Status::Pending, None, Some(new.now), false, None),
-        NewState::AfterEarlier => (Status::Pending, None, Some(new.now.plus_ms(ORDER_WAIT_MS)), true, None),
+        NewState::AfterEarlier => (
+            Status::Pending,
+            None,
+            Some(new.now.plus_ms(ORDER_WAIT_MS)),
+            true,
+            None,
+        ),
         NewState::Paused => (Status::Held, Some(Reason::Paused), None, false, None),
         NewState::Sending(until) => (Status::Sending, None, None, false, Some(until)),
     };
@@ -137,7 +145,12 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
 }
 
 /// True when an earlier delivery to this endpoint about this subject is not final yet.
-pub(crate) fn has_open_earlier(conn: &Connection, endpoint: &str, subject: &str, before: i64) -> Result<bool> {
+pub(crate) fn has_open_earlier(
+    conn: &Connection,
+    endpoint: &str,
+    subject: &str,
+    before: i64,
+) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown'))",
@@ -160,25 +173,39 @@ pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) ->
         "SELECT seq, subject, after_earlier, attempts, trigger FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
     )?;
     let rows = statement.query_map(params![endpoint, now, limit as i64], |r| {
-        Ok(Due { seq: r.get(0)?, subject: r.get(1)?, after_earlier: r.get(2)?, attempts: r.get(3)?, trigger: r.get(4)? })
+        Ok(Due {
+            seq: r.get(0)?,
+            subject: r.get(1)?,
+            after_earlier: r.get(2)?,
+            attempts: r.get(3)?,
+            trigger: r.get(4)?,
+        })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
 /// When the next delivery of an endpoint is due.
 pub(crate) fn next_due(conn: &Connection, endpoint: &str) -> Result<Option<Time>> {
-    Ok(conn.prepare_cached("SELECT min(due_at) FROM deliveries WHERE endpoint = ? AND status = 'pending'")?.query_row([endpoint], |r| r.get(0))?)
+    Ok(conn
+        .prepare_cached(
+            "SELECT min(due_at) FROM deliveries WHERE endpoint = ? AND status = 'pending'",
+        )?
+        .query_row([endpoint], |r| r.get(0))?)
 }
 
 /// Endpoints that have something pending.
 pub(crate) fn pending_endpoints(conn: &Connection) -> Result<Vec<String>> {
-    let mut statement = conn.prepare("SELECT DISTINCT endpoint FROM deliveries WHERE status = 'pending'")?;
-    Ok(statement.query_map([], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
+    let mut statement =
+        conn.prepare("SELECT DISTINCT endpoint FROM deliveries WHERE status = 'pending'")?;
+    Ok(statement
+        .query_map([], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// Puts a delivery behind an earlier one, until that is final or the wait is over.
 pub(crate) fn put_behind(conn: &Connection, seq: i64, now: Time) -> Result<()> {
-    conn.prepare_cached("UPDATE deliveries SET after_earlier = 1, due_at = ? WHERE seq = ?")?.execute(params![now.plus_ms(ORDER_WAIT_MS), seq])?;
+    conn.prepare_cached("UPDATE deliveries SET after_earlier = 1, due_at = ? WHERE seq = ?")?
+        .execute(params![now.plus_ms(ORDER_WAIT_MS), seq])?;
     Ok(())
 }
 
@@ -238,7 +265,15 @@ pub(crate) enum Move {
 
 /// Moves a delivery out of its attempt. False when the attempt holds the lease no more: then the
 /// row belongs to somebody else and stays as it is.
-pub(crate) fn finish(conn: &Connection, seq: i64, lease: u32, now: Time, moved: &Move, counted: bool, ended: &super::attempts::Ended) -> Result<bool> {
+pub(crate) fn finish(
+    conn: &Connection,
+    seq: i64,
+    lease: u32,
+    now: Time,
+    moved: &Move,
+    counted: bool,
+    ended: &super::attempts::Ended,
+) -> Result<bool> {
     let (status, reason, due, finished) = match moved {
         Move::Success => (Status::Success, None, None, Some(now)),
         Move::Again(at) => (Status::Pending, None, Some(*at), None),
@@ -270,11 +305,18 @@ pub(crate) fn finish(conn: &Connection, seq: i64, lease: u32, now: Time, moved: 
 
 /// How often a delivery was tried, as far as the schedule counts.
 pub(crate) fn tries(conn: &Connection, seq: i64) -> Result<u32> {
-    Ok(conn.prepare_cached("SELECT tries FROM deliveries WHERE seq = ?")?.query_row([seq], |r| r.get(0))?)
+    Ok(conn
+        .prepare_cached("SELECT tries FROM deliveries WHERE seq = ?")?
+        .query_row([seq], |r| r.get(0))?)
 }
 
 /// Lets the next delivery about a subject go, now that the earlier one is final. True when one went.
-pub(crate) fn release_next(conn: &Connection, endpoint: &str, subject: &str, now: Time) -> Result<bool> {
+pub(crate) fn release_next(
+    conn: &Connection,
+    endpoint: &str,
+    subject: &str,
+    now: Time,
+) -> Result<bool> {
     let changed = conn
         .prepare_cached(
             "UPDATE deliveries SET due_at = ?3, after_earlier = 0 WHERE seq = (
@@ -293,12 +335,17 @@ pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u
          JOIN attempts a ON a.delivery_seq = d.seq AND a.number = d.lease
          WHERE ?1 IS NULL OR d.lease_until < ?1",
     )?;
-    Ok(statement.query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// Pulls in what is due further ahead than any schedule reaches: the clock was set back.
 pub(crate) fn pull_in(conn: &Connection, now: Time, furthest_ms: i64) -> Result<usize> {
-    Ok(conn.execute("UPDATE deliveries SET due_at = ?1 WHERE status = 'pending' AND due_at > ?2", params![now, now.plus_ms(furthest_ms)])?)
+    Ok(conn.execute(
+        "UPDATE deliveries SET due_at = ?1 WHERE status = 'pending' AND due_at > ?2",
+        params![now, now.plus_ms(furthest_ms)],
+    )?)
 }
 
 /// Holds what is pending at an endpoint.
@@ -311,7 +358,12 @@ pub(crate) fn hold_pending(conn: &Connection, endpoint: &str, reason: Reason) ->
 }
 
 /// Lets go what was held at an endpoint for a reason. Oldest first follows from the row numbers.
-pub(crate) fn release_held(conn: &Connection, endpoint: &str, reason: Reason, now: Time) -> Result<usize> {
+pub(crate) fn release_held(
+    conn: &Connection,
+    endpoint: &str,
+    reason: Reason,
+    now: Time,
+) -> Result<usize> {
     Ok(conn.execute(
         "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?3 WHERE endpoint = ?1 AND status = 'held' AND status_reason = ?2",
         params![endpoint, reason, now],
@@ -319,10 +371,15 @@ pub(crate) fn release_held(conn: &Connection, endpoint: &str, reason: Reason, no
 }
 
 /// Endpoints at which something is held for a reason.
-pub(crate) fn held_endpoints(conn: &Connection, reason: Reason) -> Result<Vec<(String, WorkspaceId)>> {
+pub(crate) fn held_endpoints(
+    conn: &Connection,
+    reason: Reason,
+) -> Result<Vec<(String, WorkspaceId)>> {
     let mut statement = conn.prepare("SELECT DISTINCT d.endpoint, d.workspace_id FROM workspaces w
          JOIN deliveries d ON d.workspace_id = w.id AND d.status = 'held' AND d.status <> 'success' WHERE d.status_reason = ?")?;
-    Ok(statement.query_map([reason], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([reason], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// Makes a delivery due now, by whoever's hand.
@@ -355,22 +412,36 @@ pub(crate) fn cancel_waiting(conn: &Connection, endpoint: &str, now: Time) -> Re
 
 // --- the log -------------------------------------------------------------------------------------
 
-pub(crate) fn get(conn: &Connection, workspace: WorkspaceId, id: DeliveryId) -> Result<Option<DeliveryRecord>> {
-    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.id = ? AND d.workspace_id = ?"))?;
-    Ok(statement.query_row(params![id, workspace], record).optional()?)
+pub(crate) fn get(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: DeliveryId,
+) -> Result<Option<DeliveryRecord>> {
+    let mut statement =
+        conn.prepare_cached(&format!("{SELECT} WHERE d.id = ? AND d.workspace_id = ?"))?;
+    Ok(statement
+        .query_row(params![id, workspace], record)
+        .optional()?)
 }
 
 /// The deliveries of one event, in the order in which they were queued.
 pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<DeliveryRecord>> {
-    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.event_seq = ? ORDER BY d.seq"))?;
-    Ok(statement.query_map([event_seq], record)?.collect::<rusqlite::Result<_>>()?)
+    let mut statement =
+        conn.prepare_cached(&format!("{SELECT} WHERE d.event_seq = ? ORDER BY d.seq"))?;
+    Ok(statement
+        .query_map([event_seq], record)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// How many rows are counted before a total becomes "more than".
 const COUNTED_TO: u64 = 10_000;
 
 /// The conditions of a filter, and its values in order.
-fn conditions<'a>(workspace: &'a WorkspaceId, filter: &'a DeliveryFilter, statuses: &'a [Status]) -> (String, Vec<&'a dyn ToSql>) {
+fn conditions<'a>(
+    workspace: &'a WorkspaceId,
+    filter: &'a DeliveryFilter,
+    statuses: &'a [Status],
+) -> (String, Vec<&'a dyn ToSql>) {
     let mut sql = "d.workspace_id = ?".to_owned();
     let mut values: Vec<&dyn ToSql> = vec![workspace];
     if !statuses.is_empty() {
@@ -385,9 +456,18 @@ fn conditions<'a>(workspace: &'a WorkspaceId, filter: &'a DeliveryFilter, status
     let conditions: [(&str, Option<&dyn ToSql>); 10] = [
         ("d.channel = ?", filter.channel.as_ref().map(|v| v as _)),
         ("d.endpoint = ?", filter.webhook_id.as_ref().map(|v| v as _)),
-        ("0 = length(?)", filter.automation_id.as_ref().map(|v| v as _)),
-        ("d.event_type = ?", filter.event_type.as_ref().map(|v| v as _)),
-        ("d.event_seq = (SELECT seq FROM events WHERE id = ?)", filter.event_id.as_ref().map(|v| v as _)),
+        (
+            "0 = length(?)",
+            filter.automation_id.as_ref().map(|v| v as _),
+        ),
+        (
+            "d.event_type = ?",
+            filter.event_type.as_ref().map(|v| v as _),
+        ),
+        (
+            "d.event_seq = (SELECT seq FROM events WHERE id = ?)",
+            filter.event_id.as_ref().map(|v| v as _),
+        ),
         ("d.subject = ?", filter.subject.as_ref().map(|v| v as _)),
         ("d.recipient = ?", filter.recipient.as_ref().map(|v| v as _)),
         ("d.created_at >= ?", filter.since.as_ref().map(|v| v as _)),
@@ -405,7 +485,14 @@ fn conditions<'a>(workspace: &'a WorkspaceId, filter: &'a DeliveryFilter, status
 }
 
 /// A page of the log from a row number on, which itself is not in it.
-pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &DeliveryFilter, statuses: &[Status], from: Option<i64>, limit: u32) -> Result<Vec<DeliveryRecord>> {
+pub(crate) fn page(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    filter: &DeliveryFilter,
+    statuses: &[Status],
+    from: Option<i64>,
+    limit: u32,
+) -> Result<Vec<DeliveryRecord>> {
     let (mut sql, mut values) = conditions(&workspace, filter, statuses);
     let (compare, direction) = match filter.order.unwrap_or_default() {
         Order::Desc => ("<", "DESC"),
@@ -416,15 +503,27 @@ pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &DeliveryF
         values.push(from);
     }
     values.push(&limit);
-    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE {sql} ORDER BY d.seq {direction} LIMIT ?"))?;
-    Ok(statement.query_map(values.as_slice(), record)?.collect::<rusqlite::Result<_>>()?)
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE {sql} ORDER BY d.seq {direction} LIMIT ?"
+    ))?;
+    Ok(statement
+        .query_map(values.as_slice(), record)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// How many fit a filter, and whether that is all.
-pub(crate) fn total(conn: &Connection, workspace: WorkspaceId, filter: &DeliveryFilter, statuses: &[Status]) -> Result<(u64, bool)> {
+pub(crate) fn total(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    filter: &DeliveryFilter,
+    statuses: &[Status],
+) -> Result<(u64, bool)> {
     let (sql, values) = conditions(&workspace, filter, statuses);
     let counted: i64 = conn
-        .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {sql} LIMIT {})", COUNTED_TO + 1))?
+        .prepare_cached(&format!(
+            "SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {sql} LIMIT {})",
+            COUNTED_TO + 1
+        ))?
         .query_row(values.as_slice(), |r| r.get(0))?;
     let counted = counted.cast_unsigned();
     Ok((counted.min(COUNTED_TO), counted <= COUNTED_TO))
@@ -432,12 +531,18 @@ pub(crate) fn total(conn: &Connection, workspace: WorkspaceId, filter: &Delivery
 
 /// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not
 /// counted, for they are many, and tests neither.
-pub(crate) fn standing(conn: &Connection, workspace: WorkspaceId, endpoint: Option<&str>) -> Result<Standing> {
+pub(crate) fn standing(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    endpoint: Option<&str>,
+) -> Result<Standing> {
     let mut statement = conn.prepare_cached(
         "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (?2 IS NULL OR endpoint = ?2) GROUP BY status",
     )?;
     let mut standing = Standing::default();
-    let rows = statement.query_map(params![workspace, endpoint], |r| Ok((r.get::<_, Status>(0)?, r.get::<_, i64>(1)?)))?;
+    let rows = statement.query_map(params![workspace, endpoint], |r| {
+        Ok((r.get::<_, Status>(0)?, r.get::<_, i64>(1)?))
+    })?;
     for row in rows {
         let (status, count) = row?;
         let count = count.cast_unsigned();

@@ -8,8 +8,13 @@ use crate::error::Result;
 use crate::events::EventType;
 use crate::ids::WorkspaceId;
 
-pub(crate) fn declared(conn: &Connection, workspace: WorkspaceId) -> Result<BTreeMap<String, EventType>> {
-    let mut statement = conn.prepare_cached("SELECT name, label, description, schema, example FROM event_types WHERE workspace_id = ?")?;
+pub(crate) fn declared(
+    conn: &Connection,
+    workspace: WorkspaceId,
+) -> Result<BTreeMap<String, EventType>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT name, label, description, schema, example FROM event_types WHERE workspace_id = ?",
+    )?;
     let rows = statement.query_map([workspace], |row| {
         let kind = EventType {
             name: row.get(0)?,

@@ -73,19 +73,37 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
 }
 
 /// The event with this idempotency key: its id, fingerprint and number of deliveries.
-pub(crate) fn by_key(conn: &Connection, workspace: WorkspaceId, key: &str) -> Result<Option<(EventId, [u8; 32], u32)>> {
+pub(crate) fn by_key(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    key: &str,
+) -> Result<Option<(EventId, [u8; 32], u32)>> {
     let mut statement = conn.prepare_cached("SELECT id, fingerprint, deliveries FROM events WHERE workspace_id = ? AND idempotency_key = ?")?;
-    Ok(statement.query_row(params![workspace, key], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?))).optional()?)
+    Ok(statement
+        .query_row(params![workspace, key], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })
+        .optional()?)
 }
 
 /// One event, with its own id.
-pub(crate) fn get(conn: &Connection, workspace: WorkspaceId, id: EventId) -> Result<Option<EventRow>> {
-    let mut statement = conn.prepare_cached("SELECT * FROM events WHERE workspace_id = ? AND id = ?")?;
-    Ok(statement.query_row(params![workspace, id], row).optional()?)
+pub(crate) fn get(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: EventId,
+) -> Result<Option<EventRow>> {
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM events WHERE workspace_id = ? AND id = ?")?;
+    Ok(statement
+        .query_row(params![workspace, id], row)
+        .optional()?)
 }
 
 /// The newest event that came with a token: neither by the window nor by the command line.
-pub(crate) fn newest_from_outside(conn: &Connection, workspace: WorkspaceId) -> Result<Option<EventRow>> {
+pub(crate) fn newest_from_outside(
+    conn: &Connection,
+    workspace: WorkspaceId,
+) -> Result<Option<EventRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM (SELECT * FROM events WHERE workspace_id = ? ORDER BY seq DESC LIMIT 1000)
          WHERE source NOT IN ('window', 'signalctl') AND type <> 'webhook.test' ORDER BY seq DESC LIMIT 1",
@@ -94,8 +112,15 @@ pub(crate) fn newest_from_outside(conn: &Connection, workspace: WorkspaceId) -> 
 }
 
 /// A page of events before `before`, newest first, and no test among them.
-pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &EventFilter, before: Option<i64>, limit: u32) -> Result<Vec<EventRow>> {
-    let mut sql = "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test'".to_owned();
+pub(crate) fn page(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    filter: &EventFilter,
+    before: Option<i64>,
+    limit: u32,
+) -> Result<Vec<EventRow>> {
+    let mut sql =
+        "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test'".to_owned();
     let mut values: Vec<&dyn ToSql> = vec![&workspace];
     let conditions: [(&str, Option<&dyn ToSql>); 5] = [
         ("type = ?", filter.event_type.as_ref().map(|v| v as _)),
@@ -113,5 +138,7 @@ pub(crate) fn page(conn: &Connection, workspace: WorkspaceId, filter: &EventFilt
     }
     values.push(&limit);
     let mut statement = conn.prepare_cached(&format!("{sql} ORDER BY seq DESC LIMIT ?"))?;
-    Ok(statement.query_map(values.as_slice(), row)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map(values.as_slice(), row)?
+        .collect::<rusqlite::Result<_>>()?)
 }

@@ -47,22 +47,35 @@ impl Database {
     /// Opens or makes the file, and brings its tables up to date.
     pub(crate) fn open(path: &Path, changes: Changes) -> Result<Self> {
         if rusqlite::version_number() < OLDEST_SQLITE {
-            return Err(Error::new(Kind::Internal, "Signalbox was built with a SQLite that may lose data. It will not start."));
+            return Err(Error::new(
+                Kind::Internal,
+                "Signalbox was built with a SQLite that may lose data. It will not start.",
+            ));
         }
-        let mut conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
+        let mut conn = connect(
+            path,
+            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+        )?;
         let found: i32 = conn.pragma_query_value(None, "application_id", |row| row.get(0))?;
         let version: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
         if found != APPLICATION_ID {
             if found != 0 || version != 0 {
-                return Err(Error::new(Kind::WrongData, "The file signalbox.db is not one of Signalbox's. Nothing was changed; move it away or choose another data folder."));
+                return Err(Error::new(
+                    Kind::WrongData,
+                    "The file signalbox.db is not one of Signalbox's. Nothing was changed; move it away or choose another data folder.",
+                ));
             }
             // Must come before the first table.
             conn.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             conn.pragma_update(None, "application_id", APPLICATION_ID)?;
         }
-        let mode: String = conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+        let mode: String =
+            conn.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
         if mode != "wal" {
-            return Err(Error::new(Kind::ReadOnly, "The data folder lies where SQLite cannot work safely, on a network drive perhaps. Choose a folder on this computer."));
+            return Err(Error::new(
+                Kind::ReadOnly,
+                "The data folder lies where SQLite cannot work safely, on a network drive perhaps. Choose a folder on this computer.",
+            ));
         }
         conn.pragma_update(None, "synchronous", "FULL")?;
         #[cfg(target_os = "macos")]
@@ -78,14 +91,25 @@ impl Database {
             ),
             other => Error::internal(other),
         })?;
-        Ok(Self { writer: Writer::start(conn, changes)?, readers: Arc::default(), path: path.into() })
+        Ok(Self {
+            writer: Writer::start(conn, changes)?,
+            readers: Arc::default(),
+            path: path.into(),
+        })
     }
 
     /// Reads, on a thread for blocking work.
-    pub(crate) async fn read<T: Send + 'static>(&self, work: impl FnOnce(&Connection) -> Result<T> + Send + 'static) -> Result<T> {
+    pub(crate) async fn read<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         let this = self.clone();
         tokio::task::spawn_blocking(move || {
-            let kept = this.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let kept = this
+                .readers
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .pop();
             let conn = match kept {
                 Some(conn) => conn,
                 None => reader(&this.path)?,
@@ -111,20 +135,29 @@ impl Database {
     }
 
     /// Writes with the next commit, and nobody waits for it.
-    pub(crate) fn write_later(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static) {
+    pub(crate) fn write_later(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
+    ) {
         self.writer.write_later(work);
     }
 
     /// Writes what is queued, checkpoints, and ends the writer.
     pub(crate) async fn close(&self) {
         self.writer.close().await;
-        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.readers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     use rusqlite::config::DbConfig;
-    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE)?;
+    let conn = Connection::open_with_flags(
+        path,
+        flags | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_EXRESCODE,
+    )?;
     conn.busy_timeout(std::time::Duration::from_secs(5))?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
@@ -142,5 +175,7 @@ fn reader(path: &Path) -> Result<Connection> {
 
 /// A column of JSON.
 pub(crate) fn json<T: serde::de::DeserializeOwned>(text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|e| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into()))
+    serde_json::from_str(text).map_err(|e| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, e.into())
+    })
 }

@@ -19,7 +19,12 @@ pub(crate) struct Tally {
 impl Tally {
     /// One delivery that ended at `at`.
     pub(crate) fn one(endpoint: &str, at: Time, success: bool) -> Self {
-        Self { endpoint: endpoint.to_owned(), quarter: at.as_ms().div_euclid(QUARTER_MS), succeeded: success.into(), failed: (!success).into() }
+        Self {
+            endpoint: endpoint.to_owned(),
+            quarter: at.as_ms().div_euclid(QUARTER_MS),
+            succeeded: success.into(),
+            failed: (!success).into(),
+        }
     }
 
     pub(super) fn same_place(&self, other: &Self) -> bool {
@@ -38,21 +43,36 @@ pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
             "INSERT INTO tallies (endpoint, quarter, succeeded, failed) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT DO UPDATE SET succeeded = succeeded + ?3, failed = failed + ?4",
         )?
-        .execute(params![tally.endpoint, tally.quarter, tally.succeeded, tally.failed])?;
-        conn.prepare_cached("UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3 WHERE id = ?1")?.execute(params![
+        .execute(params![
             tally.endpoint,
+            tally.quarter,
             tally.succeeded,
             tally.failed
         ])?;
+        conn.prepare_cached(
+            "UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3 WHERE id = ?1",
+        )?
+        .execute(params![tally.endpoint, tally.succeeded, tally.failed])?;
     }
     Ok(())
 }
 
 /// What ended since a quarter: `(quarter, succeeded, failed)`.
-pub(crate) fn since(conn: &Connection, endpoint: &str, since: Time) -> Result<Vec<(Time, u64, u64)>> {
+pub(crate) fn since(
+    conn: &Connection,
+    endpoint: &str,
+    since: Time,
+) -> Result<Vec<(Time, u64, u64)>> {
     let mut statement = conn.prepare_cached("SELECT quarter, succeeded, failed FROM tallies WHERE endpoint = ? AND quarter >= ? ORDER BY quarter")?;
-    let rows = statement.query_map(params![endpoint, since.as_ms().div_euclid(QUARTER_MS)], |row| {
-        Ok((Time::from_ms(row.get::<_, i64>(0)? * QUARTER_MS), row.get::<_, i64>(1)?.cast_unsigned(), row.get::<_, i64>(2)?.cast_unsigned()))
-    })?;
+    let rows = statement.query_map(
+        params![endpoint, since.as_ms().div_euclid(QUARTER_MS)],
+        |row| {
+            Ok((
+                Time::from_ms(row.get::<_, i64>(0)? * QUARTER_MS),
+                row.get::<_, i64>(1)?.cast_unsigned(),
+                row.get::<_, i64>(2)?.cast_unsigned(),
+            ))
+        },
+    )?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }

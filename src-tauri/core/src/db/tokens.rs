@@ -22,7 +22,12 @@ pub(crate) fn all(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<Token
     Ok(rows.collect::<rusqlite::Result<_>>()?)
 }
 
-pub(crate) fn insert(conn: &Connection, workspace: WorkspaceId, token: &Token, hash: &[u8; 32]) -> Result<()> {
+pub(crate) fn insert(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    token: &Token,
+    hash: &[u8; 32],
+) -> Result<()> {
     conn.execute(
         "INSERT INTO api_tokens (id, workspace_id, name, scope, hash, last_four, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
         params![token.id, workspace, token.name, token.scope, hash, token.last_four, token.created_at],
@@ -30,18 +35,31 @@ pub(crate) fn insert(conn: &Connection, workspace: WorkspaceId, token: &Token, h
     Ok(())
 }
 
-pub(crate) fn revoke(conn: &Connection, workspace: WorkspaceId, id: TokenId, now: Time) -> Result<bool> {
+pub(crate) fn revoke(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: TokenId,
+    now: Time,
+) -> Result<bool> {
     Ok(conn.execute("UPDATE api_tokens SET revoked_at = ? WHERE workspace_id = ? AND id = ? AND revoked_at IS NULL", params![now, workspace, id])? > 0)
 }
 
 pub(crate) fn by_hash(conn: &Connection, hash: &[u8; 32]) -> Result<Option<Bearer>> {
     let mut statement = conn.prepare_cached("SELECT id, workspace_id, scope, name FROM api_tokens WHERE hash = ? AND revoked_at IS NULL")?;
     Ok(statement
-        .query_row([hash], |row| Ok(Bearer { token: row.get(0)?, workspace: row.get(1)?, scope: row.get(2)?, name: row.get(3)? }))
+        .query_row([hash], |row| {
+            Ok(Bearer {
+                token: row.get(0)?,
+                workspace: row.get(1)?,
+                scope: row.get(2)?,
+                name: row.get(3)?,
+            })
+        })
         .optional()?)
 }
 
 pub(crate) fn used(conn: &Connection, id: TokenId, now: Time) -> Result<()> {
-    conn.prepare_cached("UPDATE api_tokens SET last_used_at = ? WHERE id = ?")?.execute(params![now, id])?;
+    conn.prepare_cached("UPDATE api_tokens SET last_used_at = ? WHERE id = ?")?
+        .execute(params![now, id])?;
     Ok(())
 }

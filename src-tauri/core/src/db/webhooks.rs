@@ -23,7 +23,9 @@ macro_rules! word_in_sql {
 
         impl FromSql for $name {
             fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-                let word = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(value.as_str()?);
+                let word = serde::de::value::StrDeserializer::<serde::de::value::Error>::new(
+                    value.as_str()?,
+                );
                 Self::deserialize(word).map_err(|_| FromSqlError::InvalidType)
             }
         }
@@ -70,8 +72,14 @@ impl Subscription {
 
 /// A code and its arguments, from two columns.
 pub(super) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
-    let Some(code) = row.get::<_, Option<Code>>(code)? else { return Ok(None) };
-    let args = row.get::<_, Option<String>>(args)?.map(|text| super::json::<Args>(&text)).transpose()?.unwrap_or_default();
+    let Some(code) = row.get::<_, Option<Code>>(code)? else {
+        return Ok(None);
+    };
+    let args = row
+        .get::<_, Option<String>>(args)?
+        .map(|text| super::json::<Args>(&text))
+        .transpose()?
+        .unwrap_or_default();
     Ok(Some(Failure { code, args }))
 }
 
@@ -103,27 +111,43 @@ fn row(row: &Row<'_>) -> rusqlite::Result<WebhookRow> {
 
 pub(crate) fn all(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<WebhookRow>> {
     let mut statement = conn.prepare_cached("SELECT * FROM webhooks WHERE workspace_id = ? AND deleted_at IS NULL ORDER BY created_at, id")?;
-    Ok(statement.query_map([workspace], row)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([workspace], row)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
-pub(crate) fn get(conn: &Connection, workspace: WorkspaceId, id: WebhookId) -> Result<Option<WebhookRow>> {
-    let mut statement = conn.prepare_cached("SELECT * FROM webhooks WHERE workspace_id = ? AND id = ? AND deleted_at IS NULL")?;
-    Ok(statement.query_row(params![workspace, id], row).optional()?)
+pub(crate) fn get(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: WebhookId,
+) -> Result<Option<WebhookRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM webhooks WHERE workspace_id = ? AND id = ? AND deleted_at IS NULL",
+    )?;
+    Ok(statement
+        .query_row(params![workspace, id], row)
+        .optional()?)
 }
 
 /// The webhook behind an endpoint, whichever workspace it is of.
 pub(crate) fn by_endpoint(conn: &Connection, endpoint: &str) -> Result<Option<WebhookRow>> {
-    let mut statement = conn.prepare_cached("SELECT * FROM webhooks WHERE id = ? AND deleted_at IS NULL")?;
+    let mut statement =
+        conn.prepare_cached("SELECT * FROM webhooks WHERE id = ? AND deleted_at IS NULL")?;
     Ok(statement.query_row([endpoint], row).optional()?)
 }
 
 /// All webhooks' ids, deleted ones too.
 pub(crate) fn ids(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<WebhookId>> {
     let mut statement = conn.prepare("SELECT id FROM webhooks WHERE workspace_id = ?")?;
-    Ok(statement.query_map([workspace], |r| r.get(0))?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([workspace], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
-pub(crate) fn subscriptions(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<Subscription>> {
+pub(crate) fn subscriptions(
+    conn: &Connection,
+    workspace: WorkspaceId,
+) -> Result<Vec<Subscription>> {
     Ok(all(conn, workspace)?
         .into_iter()
         .map(|w| Subscription {
@@ -136,7 +160,14 @@ pub(crate) fn subscriptions(conn: &Connection, workspace: WorkspaceId) -> Result
         .collect())
 }
 
-pub(crate) fn insert(conn: &Connection, workspace: WorkspaceId, id: WebhookId, settings: &Settings, paused: Option<PausedReason>, now: Time) -> Result<()> {
+pub(crate) fn insert(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    id: WebhookId,
+    settings: &Settings,
+    paused: Option<PausedReason>,
+    now: Time,
+) -> Result<()> {
     conn.execute(
         "INSERT INTO webhooks (id, workspace_id, name, url, events, format, retry_attempts, retry_delay_ms, retry_schedule, timeout_seconds,
            allow_private_network, paused_reason, secret_created_at, created_at)
@@ -180,7 +211,11 @@ pub(crate) fn update(conn: &Connection, id: WebhookId, settings: &Settings) -> R
 }
 
 /// Pauses a webhook, or lets it work again (`None`), which also forgets that it was failing.
-pub(crate) fn set_paused(conn: &Connection, endpoint: &str, reason: Option<PausedReason>) -> Result<()> {
+pub(crate) fn set_paused(
+    conn: &Connection,
+    endpoint: &str,
+    reason: Option<PausedReason>,
+) -> Result<()> {
     conn.execute(
         "UPDATE webhooks SET paused_reason = ?2, failing_tries = iif(?2 IS NULL, 0, failing_tries), failing_since = iif(?2 IS NULL, NULL, failing_since) WHERE id = ?1",
         params![endpoint, reason],
@@ -189,12 +224,20 @@ pub(crate) fn set_paused(conn: &Connection, endpoint: &str, reason: Option<Pause
 }
 
 pub(crate) fn delete(conn: &Connection, id: WebhookId, now: Time) -> Result<()> {
-    conn.execute("UPDATE webhooks SET deleted_at = ? WHERE id = ?", params![now, id])?;
+    conn.execute(
+        "UPDATE webhooks SET deleted_at = ? WHERE id = ?",
+        params![now, id],
+    )?;
     Ok(())
 }
 
 /// Notes how the last try went.
-pub(crate) fn tried(conn: &Connection, endpoint: &str, at: Time, failure: Option<&Failure>) -> Result<()> {
+pub(crate) fn tried(
+    conn: &Connection,
+    endpoint: &str,
+    at: Time,
+    failure: Option<&Failure>,
+) -> Result<()> {
     match failure {
         None => conn
             .prepare_cached(

@@ -7,34 +7,57 @@ use crate::ids::WorkspaceId;
 use crate::workspaces::Workspace;
 
 fn row(row: &Row<'_>) -> rusqlite::Result<Workspace> {
-    Ok(Workspace { id: row.get("id")?, name: row.get("name")?, timezone: row.get("timezone")?, created_at: row.get("created_at")? })
+    Ok(Workspace {
+        id: row.get("id")?,
+        name: row.get("name")?,
+        timezone: row.get("timezone")?,
+        created_at: row.get("created_at")?,
+    })
 }
 
 pub(crate) fn all(conn: &Connection) -> Result<Vec<Workspace>> {
     let mut statement = conn.prepare_cached("SELECT * FROM workspaces ORDER BY created_at, id")?;
-    Ok(statement.query_map([], row)?.collect::<rusqlite::Result<_>>()?)
+    Ok(statement
+        .query_map([], row)?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 pub(crate) fn get(conn: &Connection, id: WorkspaceId) -> Result<Option<Workspace>> {
-    Ok(conn.prepare_cached("SELECT * FROM workspaces WHERE id = ?")?.query_row([id], row).optional()?)
+    Ok(conn
+        .prepare_cached("SELECT * FROM workspaces WHERE id = ?")?
+        .query_row([id], row)
+        .optional()?)
 }
 
 pub(crate) fn by_name(conn: &Connection, name: &str) -> Result<Option<WorkspaceId>> {
-    Ok(conn.query_row("SELECT id FROM workspaces WHERE name = ?", [name], |r| r.get(0)).optional()?)
+    Ok(conn
+        .query_row("SELECT id FROM workspaces WHERE name = ?", [name], |r| {
+            r.get(0)
+        })
+        .optional()?)
 }
 
 pub(crate) fn insert(conn: &Connection, new: &Workspace) -> Result<()> {
-    conn.execute("INSERT INTO workspaces (id, name, timezone, created_at) VALUES (?, ?, ?, ?)", params![new.id, new.name, new.timezone, new.created_at])?;
+    conn.execute(
+        "INSERT INTO workspaces (id, name, timezone, created_at) VALUES (?, ?, ?, ?)",
+        params![new.id, new.name, new.timezone, new.created_at],
+    )?;
     Ok(())
 }
 
 pub(crate) fn update(conn: &Connection, changed: &Workspace) -> Result<()> {
-    conn.execute("UPDATE workspaces SET name = ?, timezone = ? WHERE id = ?", params![changed.name, changed.timezone, changed.id])?;
+    conn.execute(
+        "UPDATE workspaces SET name = ?, timezone = ? WHERE id = ?",
+        params![changed.name, changed.timezone, changed.id],
+    )?;
     Ok(())
 }
 
 pub(crate) fn delete(conn: &Connection, id: WorkspaceId) -> Result<()> {
-    conn.execute("DELETE FROM tallies WHERE endpoint IN (SELECT id FROM webhooks WHERE workspace_id = ?)", [id])?;
+    conn.execute(
+        "DELETE FROM tallies WHERE endpoint IN (SELECT id FROM webhooks WHERE workspace_id = ?)",
+        [id],
+    )?;
     conn.execute("DELETE FROM workspaces WHERE id = ?", [id])?;
     Ok(())
 }

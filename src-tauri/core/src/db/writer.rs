@@ -102,7 +102,8 @@ impl Tx<'_> {
         if let Some(known) = self.subscriptions.get(&workspace) {
             return Ok(known.clone());
         }
-        let read: Arc<[Subscription]> = super::webhooks::subscriptions(self.conn, workspace)?.into();
+        let read: Arc<[Subscription]> =
+            super::webhooks::subscriptions(self.conn, workspace)?.into();
         self.subscriptions.insert(workspace, read.clone());
         Ok(read)
     }
@@ -115,7 +116,10 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 impl Writer {
     pub(super) fn start(conn: Connection, changes: Changes) -> Result<Self> {
         let (sender, jobs) = mpsc::channel();
-        std::thread::Builder::new().name("writer".into()).spawn(move || run(conn, &jobs, &changes)).map_err(Error::internal)?;
+        std::thread::Builder::new()
+            .name("writer".into())
+            .spawn(move || run(conn, &jobs, &changes))
+            .map_err(Error::internal)?;
         Ok(Self(sender))
     }
 
@@ -140,7 +144,10 @@ impl Writer {
                     Err(error) => Err(error.again()),
                 });
             };
-            Done { failed, reply: Box::new(reply) }
+            Done {
+                failed,
+                reply: Box::new(reply),
+            }
         }));
         let sent = self.0.send(job);
         async move {
@@ -151,10 +158,16 @@ impl Writer {
         }
     }
 
-    pub(super) fn write_later(&self, work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static) {
+    pub(super) fn write_later(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
+    ) {
         let job = Job::Write(Box::new(move |tx| {
             let failed = work(tx).inspect_err(|error| tracing::error!(%error, source = ?error.source, "something could not be written")).is_err();
-            Done { failed, reply: Box::new(|_| ()) }
+            Done {
+                failed,
+                reply: Box::new(|_| ()),
+            }
         }));
         // After the end nothing is written any more; what was due is due again at the next start.
         let _ = self.0.send(job);
@@ -170,7 +183,10 @@ impl Writer {
 
 /// The work was dropped unrun: the database could not be had, or the writer has ended.
 fn closed() -> Error {
-    Error::new(crate::Kind::Busy, "Signalbox cannot write just now: another program holds its database, or it is ending. Nothing was stored; send it again in a moment.")
+    Error::new(
+        crate::Kind::Busy,
+        "Signalbox cannot write just now: another program holds its database, or it is ending. Nothing was stored; send it again in a moment.",
+    )
 }
 
 fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
@@ -220,7 +236,12 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
     checkpoint(&conn, "TRUNCATE");
 }
 
-fn commit(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscriptions, changes: &Changes) {
+fn commit(
+    conn: &Connection,
+    work: Vec<Work>,
+    subscriptions: &mut Subscriptions,
+    changes: &Changes,
+) {
     let mut replies = Vec::with_capacity(work.len());
     let mut effects = Effects::default();
     let committed = transaction(conn, work, subscriptions, &mut effects, &mut replies);
@@ -251,12 +272,22 @@ fn commit(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscriptions,
     }
 }
 
-fn transaction(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscriptions, effects: &mut Effects, replies: &mut Vec<Reply>) -> Result<()> {
+fn transaction(
+    conn: &Connection,
+    work: Vec<Work>,
+    subscriptions: &mut Subscriptions,
+    effects: &mut Effects,
+    replies: &mut Vec<Reply>,
+) -> Result<()> {
     // When this fails the work is dropped unrun, and its callers learn that nothing was stored.
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for one in work {
         conn.prepare_cached("SAVEPOINT one")?.execute([])?;
-        let mut tx = Tx { conn, subscriptions, effects: Effects::default() };
+        let mut tx = Tx {
+            conn,
+            subscriptions,
+            effects: Effects::default(),
+        };
         let done = one(&mut tx);
         let its_effects = tx.effects;
         if its_effects.webhooks_changed {
@@ -265,7 +296,10 @@ fn transaction(conn: &Connection, work: Vec<Work>, subscriptions: &mut Subscript
         replies.push(done.reply);
         if conn.is_autocommit() {
             // A full disk makes SQLite undo everything at once (sqlite.org/lang_transaction.html).
-            return Err(Error::new(crate::Kind::DiskFull, "The disk is full. Nothing was stored; free some space and send it again."));
+            return Err(Error::new(
+                crate::Kind::DiskFull,
+                "The disk is full. Nothing was stored; free some space and send it again.",
+            ));
         }
         if done.failed {
             conn.prepare_cached("ROLLBACK TO one")?.execute([])?;

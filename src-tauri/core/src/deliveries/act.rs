@@ -18,7 +18,11 @@ impl Hub {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` unless it is failed, unknown or held, and while its webhook is paused.
-    pub async fn retry_delivery(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+    pub async fn retry_delivery(
+        &self,
+        workspace: WorkspaceId,
+        id: DeliveryId,
+    ) -> Result<DeliveryRow> {
         self.act(workspace, id, Wish::Retry).await
     }
 
@@ -26,7 +30,12 @@ impl Hub {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` in any other state.
-    pub async fn cancel_delivery(&self, workspace: WorkspaceId, id: DeliveryId, _reason: Option<String>) -> Result<DeliveryRow> {
+    pub async fn cancel_delivery(
+        &self,
+        workspace: WorkspaceId,
+        id: DeliveryId,
+        _reason: Option<String>,
+    ) -> Result<DeliveryRow> {
         self.act(workspace, id, Wish::Cancel).await
     }
 
@@ -34,7 +43,11 @@ impl Hub {
     ///
     /// # Errors
     /// `NotFound`; `Conflict` unless it is held, and while its webhook is paused.
-    pub async fn release_delivery(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+    pub async fn release_delivery(
+        &self,
+        workspace: WorkspaceId,
+        id: DeliveryId,
+    ) -> Result<DeliveryRow> {
         self.act(workspace, id, Wish::Release).await
     }
 

@@ -6,7 +6,10 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde_json::value::RawValue;
 
-use super::{Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage, Status};
+use super::{
+    Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
+    Status,
+};
 use crate::clock::Time;
 use crate::db::deliveries::DeliveryRecord;
 use crate::db::events::EventRow;
@@ -31,7 +34,11 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(conn: &Connection, workspace: WorkspaceId, now: Time) -> Result<Self> {
-        Ok(Self { declared: db::event_types::declared(conn, workspace)?, zone: zone(conn, workspace)?, now })
+        Ok(Self {
+            declared: db::event_types::declared(conn, workspace)?,
+            zone: zone(conn, workspace)?,
+            now,
+        })
     }
 
     /// "New booking 1047"
@@ -47,7 +54,10 @@ impl Reader {
         if event_type == events::TEST_TYPE {
             return "Test".into();
         }
-        let known = events::built_in().iter().find(|t| t.name == event_type).or_else(|| self.declared.get(event_type));
+        let known = events::built_in()
+            .iter()
+            .find(|t| t.name == event_type)
+            .or_else(|| self.declared.get(event_type));
         known.map_or_else(|| events::label_from_name(event_type), |t| t.label.clone())
     }
 
@@ -56,11 +66,20 @@ impl Reader {
     }
 
     pub(crate) fn row(&self, record: &DeliveryRecord) -> DeliveryRow {
-        let who = record.who.clone().unwrap_or_else(|| record.recipient.clone());
+        let who = record
+            .who
+            .clone()
+            .unwrap_or_else(|| record.recipient.clone());
         let due = record.due_at.map(|at| self.moment(at));
         let tried = record.attempts > 0 && !record.after_earlier;
         DeliveryRow {
-            state: explain::delivery_state(record.status, record.reason, record.channel, tried, due.as_deref()),
+            state: explain::delivery_state(
+                record.status,
+                record.reason,
+                record.channel,
+                tried,
+                due.as_deref(),
+            ),
             error: record.failure.as_ref().map(|f| explain::failure(f, &who)),
             what: self.title(&record.event_type, record.subject.as_deref()),
             id: record.id,
@@ -112,9 +131,16 @@ fn cursor(seq: i64) -> String {
 fn read_cursor(text: Option<&str>) -> Result<Option<i64>> {
     match text {
         None | Some("") => Ok(None),
-        Some(text) => match text.strip_prefix('c').and_then(|hex| i64::from_str_radix(hex, 16).ok()) {
+        Some(text) => match text
+            .strip_prefix('c')
+            .and_then(|hex| i64::from_str_radix(hex, 16).ok())
+        {
             Some(seq) => Ok(Some(seq)),
-            None => Err(Error::field("cursor", "invalid", "This is no cursor of ours; pass nextCursor on as it is.")),
+            None => Err(Error::field(
+                "cursor",
+                "invalid",
+                "This is no cursor of ours; pass nextCursor on as it is.",
+            )),
         },
     }
 }
@@ -122,7 +148,11 @@ fn read_cursor(text: Option<&str>) -> Result<Option<i64>> {
 fn read_limit(limit: Option<u32>) -> Result<u32> {
     match limit.unwrap_or(USUAL_LIMIT) {
         limit @ 1..=MOST => Ok(limit),
-        _ => Err(Error::field("limit", "out_of_range", format!("The limit may be 1 to {MOST}."))),
+        _ => Err(Error::field(
+            "limit",
+            "out_of_range",
+            format!("The limit may be 1 to {MOST}."),
+        )),
     }
 }
 
@@ -145,16 +175,26 @@ impl Hub {
     ///
     /// # Errors
     /// `Invalid` for a status, limit or cursor that is none.
-    pub async fn deliveries(&self, workspace: WorkspaceId, filter: DeliveryFilter) -> Result<DeliveryPage> {
-        let (from, limit, statuses) = (read_cursor(filter.cursor.as_deref())?, read_limit(filter.limit)?, read_statuses(filter.status.as_deref())?);
+    pub async fn deliveries(
+        &self,
+        workspace: WorkspaceId,
+        filter: DeliveryFilter,
+    ) -> Result<DeliveryPage> {
+        let (from, limit, statuses) = (
+            read_cursor(filter.cursor.as_deref())?,
+            read_limit(filter.limit)?,
+            read_statuses(filter.status.as_deref())?,
+        );
         let now = self.now();
         self.db
             .read(move |conn| {
                 let reader = Reader::new(conn, workspace, now)?;
-                let mut records = db::deliveries::page(conn, workspace, &filter, &statuses, from, limit + 1)?;
+                let mut records =
+                    db::deliveries::page(conn, workspace, &filter, &statuses, from, limit + 1)?;
                 let more = records.len() > limit as usize;
                 records.truncate(limit as usize);
-                let (total, total_is_exact) = db::deliveries::total(conn, workspace, &filter, &statuses)?;
+                let (total, total_is_exact) =
+                    db::deliveries::total(conn, workspace, &filter, &statuses)?;
                 Ok(DeliveryPage {
                     next_cursor: records.last().filter(|_| more).map(|r| cursor(r.seq)),
                     deliveries: records.iter().map(|r| reader.row(r)).collect(),
@@ -165,11 +205,16 @@ impl Hub {
             .await
     }
 
-    pub(crate) async fn delivery_row(&self, workspace: WorkspaceId, id: DeliveryId) -> Result<DeliveryRow> {
+    pub(crate) async fn delivery_row(
+        &self,
+        workspace: WorkspaceId,
+        id: DeliveryId,
+    ) -> Result<DeliveryRow> {
         let now = self.now();
         self.db
             .read(move |conn| {
-                let record = db::deliveries::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let record = db::deliveries::get(conn, workspace, id)?
+                    .ok_or_else(|| Error::not_found("delivery"))?;
                 Ok(Reader::new(conn, workspace, now)?.row(&record))
             })
             .await
@@ -183,16 +228,30 @@ impl Hub {
         let now = self.now();
         self.db
             .read(move |conn| {
-                let record = db::deliveries::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let record = db::deliveries::get(conn, workspace, id)?
+                    .ok_or_else(|| Error::not_found("delivery"))?;
                 let reader = Reader::new(conn, workspace, now)?;
                 let row = reader.row(&record);
                 let data = db::deliveries::claimed(conn, record.seq)?.data;
                 let body = String::from_utf8_lossy(&data).into_owned();
-                let attempts: Vec<Attempt> = db::attempts::of(conn, record.seq)?.into_iter().map(|a| attempt(a, &row.who, &body)).collect();
-                let (finished, due) = (record.finished_at.map(|at| reader.moment(at)), record.due_at.map(|at| reader.moment(at)));
+                let attempts: Vec<Attempt> = db::attempts::of(conn, record.seq)?
+                    .into_iter()
+                    .map(|a| attempt(a, &row.who, &body))
+                    .collect();
+                let (finished, due) = (
+                    record.finished_at.map(|at| reader.moment(at)),
+                    record.due_at.map(|at| reader.moment(at)),
+                );
                 let first_failure = attempts.iter().find_map(|a| a.error.clone());
                 Ok(DeliveryDetail {
-                    sentence: explain::delivery(record.status, record.reason, &row.who, record.attempts, finished.as_deref(), due.as_deref()),
+                    sentence: explain::delivery(
+                        record.status,
+                        record.reason,
+                        &row.who,
+                        record.attempts,
+                        finished.as_deref(),
+                        due.as_deref(),
+                    ),
                     explanation: match record.status {
                         Status::Success => first_failure,
                         _ => row.error.clone(),
@@ -211,7 +270,10 @@ impl Hub {
     /// # Errors
     /// `Invalid` for a limit or cursor that is none.
     pub async fn events(&self, workspace: WorkspaceId, filter: EventFilter) -> Result<EventPage> {
-        let (before, limit) = (read_cursor(filter.cursor.as_deref())?, read_limit(filter.limit)?);
+        let (before, limit) = (
+            read_cursor(filter.cursor.as_deref())?,
+            read_limit(filter.limit)?,
+        );
         let now = self.now();
         self.db
             .read(move |conn| {
@@ -220,7 +282,13 @@ impl Hub {
                 let more = rows.len() > limit as usize;
                 rows.truncate(limit as usize);
                 let next_cursor = rows.last().filter(|_| more).map(|r| cursor(r.seq));
-                Ok(EventPage { events: rows.into_iter().map(|r| reader.event(r)).collect::<Result<_>>()?, next_cursor })
+                Ok(EventPage {
+                    events: rows
+                        .into_iter()
+                        .map(|r| reader.event(r))
+                        .collect::<Result<_>>()?,
+                    next_cursor,
+                })
             })
             .await
     }
@@ -233,10 +301,17 @@ impl Hub {
         let now = self.now();
         self.db
             .read(move |conn| {
-                let row = db::events::get(conn, workspace, id)?.ok_or_else(|| Error::not_found("event"))?;
+                let row = db::events::get(conn, workspace, id)?
+                    .ok_or_else(|| Error::not_found("event"))?;
                 let reader = Reader::new(conn, workspace, now)?;
-                let deliveries = db::deliveries::of_event(conn, row.seq)?.iter().map(|r| reader.row(r)).collect();
-                Ok(Event { deliveries: Some(deliveries), ..reader.event(row)? })
+                let deliveries = db::deliveries::of_event(conn, row.seq)?
+                    .iter()
+                    .map(|r| reader.row(r))
+                    .collect();
+                Ok(Event {
+                    deliveries: Some(deliveries),
+                    ..reader.event(row)?
+                })
             })
             .await
     }
@@ -266,7 +341,9 @@ fn attempt(row: db::attempts::AttemptRow, who: &str, body: &str) -> Attempt {
         request_headers: ended.request_headers.unwrap_or_default(),
         request_body: body.to_owned(),
         response_headers: ended.response_headers,
-        response_body: ended.response_body.map(|b| String::from_utf8_lossy(&b).into_owned()),
+        response_body: ended
+            .response_body
+            .map(|b| String::from_utf8_lossy(&b).into_owned()),
         response_truncated: ended.response_truncated,
     }
 }

@@ -92,7 +92,9 @@ fn classify_v6(ip: Ipv6Addr) -> Class {
     }
     match parts {
         // ::ffff:0:0/96, ::ffff:0:0:0/96 and ::/96 carry an IPv4 address.
-        [0, 0, 0, 0, 0, 0xffff | 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => return classify_v4(v4(g, h)),
+        [0, 0, 0, 0, 0, 0xffff | 0, ..] | [0, 0, 0, 0, 0xffff, 0, ..] => {
+            return classify_v4(v4(g, h));
+        }
         // NAT64, RFC 6052 and RFC 8215.
         [0x64, 0xff9b, 0, 0, 0, 0, ..] | [0x64, 0xff9b, 1, ..] => return classify_v4(v4(g, h)),
         // 6to4, RFC 3056.
@@ -105,13 +107,20 @@ fn classify_v6(ip: Ipv6Addr) -> Class {
         return Class::Never;
     }
     // Documentation, discard-only, and the metadata address of EC2.
-    if (a == 0x2001 && b == 0xdb8) || (a == 0x100 && b == 0 && c == 0 && d == 0) || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254) {
+    if (a == 0x2001 && b == 0xdb8)
+        || (a == 0x100 && b == 0 && c == 0 && d == 0)
+        || ip == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+    {
         return Class::Never;
     }
     if a & 0xfe00 == 0xfc00 {
         return Class::Private;
     }
-    if a & 0xe000 == 0x2000 { Class::Public } else { Class::Never }
+    if a & 0xe000 == 0x2000 {
+        Class::Public
+    } else {
+        Class::Never
+    }
 }
 
 /// Checks a URL as it is saved, and again before it is called.
@@ -119,23 +128,34 @@ fn classify_v6(ip: Ipv6Addr) -> Class {
 /// # Errors
 /// What is wrong with it, in words.
 pub fn check_url(text: &str, allow_private: bool) -> Result<Url, Refused> {
-    const INVALID: Refused = Refused { code: "invalid", sentence: "This is not a web address; one looks like https://shop.example/hooks." };
+    const INVALID: Refused = Refused {
+        code: "invalid",
+        sentence: "This is not a web address; one looks like https://shop.example/hooks.",
+    };
     let url = Url::parse(text).map_err(|_| INVALID)?;
     if !matches!(url.scheme(), "https" | "http") || url.host().is_none() || text.len() > 2048 {
         return Err(INVALID);
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(Refused { code: "invalid", sentence: "A user name and password do not belong in the address; they would be seen in logs." });
+        return Err(Refused {
+            code: "invalid",
+            sentence: "A user name and password do not belong in the address; they would be seen in logs.",
+        });
     }
     let class = match url.host() {
         Some(Host::Ipv4(ip)) => Some(classify_v4(ip)),
         Some(Host::Ipv6(ip)) => Some(classify_v6(ip)),
         // RFC 6761: localhost and what ends in it is this computer.
-        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => Some(Class::Loopback),
+        Some(Host::Domain(name)) if name == "localhost" || name.ends_with(".localhost") => {
+            Some(Class::Loopback)
+        }
         _ => None,
     };
     match class {
-        Some(Class::Never) => Err(Refused { code: "blocked_address", sentence: "This address belongs to the inner workings of a network and is never called." }),
+        Some(Class::Never) => Err(Refused {
+            code: "blocked_address",
+            sentence: "This address belongs to the inner workings of a network and is never called.",
+        }),
         Some(Class::Loopback | Class::Private) if !allow_private => Err(Refused {
             code: "private_address",
             sentence: "This address is on your own network or computer. If you mean that, allow the private network for this webhook.",
@@ -147,7 +167,10 @@ pub fn check_url(text: &str, allow_private: bool) -> Result<Url, Refused> {
     }
 }
 
-const HTTPS: Refused = Refused { code: "https_required", sentence: "Use https: over http anybody on the way could read and change what is sent." };
+const HTTPS: Refused = Refused {
+    code: "https_required",
+    sentence: "Use https: over http anybody on the way could read and change what is sent.",
+};
 
 /// True when an address may be called under this consent. Plain http goes to near addresses only.
 #[must_use]
@@ -165,28 +188,74 @@ mod tests {
 
     #[test]
     fn every_spelling_of_this_computer_and_of_metadata_is_recognised() {
-        for url in ["http://127.0.0.1/", "http://2130706433/", "http://0x7f.1/", "http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://localhost/", "https://a.localhost/", "http://10.1.2.3/", "https://192.168.1.40:8080/", "https://[fd12::1]/"] {
-            assert_eq!(check_url(url, false).unwrap_err().code, "private_address", "{url}");
+        for url in [
+            "http://127.0.0.1/",
+            "http://2130706433/",
+            "http://0x7f.1/",
+            "http://[::1]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost/",
+            "https://a.localhost/",
+            "http://10.1.2.3/",
+            "https://192.168.1.40:8080/",
+            "https://[fd12::1]/",
+        ] {
+            assert_eq!(
+                check_url(url, false).unwrap_err().code,
+                "private_address",
+                "{url}"
+            );
             assert!(check_url(url, true).is_ok(), "{url}");
         }
-        for url in ["http://169.254.169.254/", "https://[fe80::1]/", "http://0.0.0.0/", "https://[::ffff:169.254.169.254]/", "https://[64:ff9b::a9fe:a9fe]/", "https://[2002:a9fe:a9fe::]/", "https://100.100.100.200/", "https://[fd00:ec2::254]/", "https://224.0.0.1/", "https://255.255.255.255/", "https://[::]/", "https://2852039166/"] {
+        for url in [
+            "http://169.254.169.254/",
+            "https://[fe80::1]/",
+            "http://0.0.0.0/",
+            "https://[::ffff:169.254.169.254]/",
+            "https://[64:ff9b::a9fe:a9fe]/",
+            "https://[2002:a9fe:a9fe::]/",
+            "https://100.100.100.200/",
+            "https://[fd00:ec2::254]/",
+            "https://224.0.0.1/",
+            "https://255.255.255.255/",
+            "https://[::]/",
+            "https://2852039166/",
+        ] {
             for consent in [false, true] {
-                assert_eq!(check_url(url, consent).unwrap_err().code, "blocked_address", "{url}");
+                assert_eq!(
+                    check_url(url, consent).unwrap_err().code,
+                    "blocked_address",
+                    "{url}"
+                );
             }
         }
     }
 
     #[test]
     fn https_is_required_for_what_is_not_near() {
-        assert_eq!(check_url("http://shop.example/", false).unwrap_err().code, "https_required");
-        assert_eq!(check_url("http://93.184.215.14/", true).unwrap_err().code, "https_required");
+        assert_eq!(
+            check_url("http://shop.example/", false).unwrap_err().code,
+            "https_required"
+        );
+        assert_eq!(
+            check_url("http://93.184.215.14/", true).unwrap_err().code,
+            "https_required"
+        );
         assert!(check_url("https://shop.example/hook?x=1", false).is_ok());
         assert!(!allowed("93.184.215.14".parse().unwrap(), true, true));
     }
 
     #[test]
     fn what_is_no_web_address_is_refused() {
-        for url in ["", "shop.example", "ftp://shop.example/", "https://", "https://user:secret@shop.example/", "javascript:alert(1)", "file:///etc/passwd"] {
+        for url in [
+            "",
+            "shop.example",
+            "ftp://shop.example/",
+            "https://",
+            "https://user:secret@shop.example/",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+        ] {
             assert_eq!(check_url(url, true).unwrap_err().code, "invalid", "{url}");
         }
     }

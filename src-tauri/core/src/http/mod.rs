@@ -66,7 +66,10 @@ impl Http {
         if let Some(client) = place.get() {
             return Ok(client);
         }
-        let client = build(GuardedResolver { allow_private, plain_http })?;
+        let client = build(GuardedResolver {
+            allow_private,
+            plain_http,
+        })?;
         Ok(place.get_or_init(|| client))
     }
 
@@ -82,7 +85,11 @@ impl Http {
                 return Called::Silent(Failure::new(Code::Internal));
             }
         };
-        let request = client.post(call.url).headers(call.headers).body(call.body).send();
+        let request = client
+            .post(call.url)
+            .headers(call.headers)
+            .body(call.body)
+            .send();
         let mut response = match tokio::time::timeout_at(deadline, request).await {
             Err(_) => return Called::Silent(Failure::timed_out(seconds)),
             Ok(Err(error)) => return Called::Silent(classify(&error)),
@@ -90,13 +97,20 @@ impl Http {
         };
         // The third check. The resolver has let only permitted addresses through; a peer that is
         // none of them means that somebody else decided where we went.
-        if response.remote_addr().is_some_and(|peer| !guard::allowed(peer.ip(), call.allow_private, plain_http)) {
+        if response
+            .remote_addr()
+            .is_some_and(|peer| !guard::allowed(peer.ip(), call.allow_private, plain_http))
+        {
             return Called::Silent(Failure::new(Code::BlockedAddress));
         }
         let mut answer = Answer {
             status: response.status().as_u16(),
             headers: readable(response.headers()),
-            retry_after: response.headers().get(http::header::RETRY_AFTER).and_then(|v| v.to_str().ok()).map(str::to_owned),
+            retry_after: response
+                .headers()
+                .get(http::header::RETRY_AFTER)
+                .and_then(|v| v.to_str().ok())
+                .map(str::to_owned),
             body: Vec::new(),
             truncated: false,
         };
@@ -108,7 +122,9 @@ impl Http {
                 Ok(Ok(Some(chunk))) => {
                     let room = MAX_ANSWER_BYTES - answer.body.len();
                     if chunk.len() > room {
-                        answer.body.extend_from_slice(chunk.get(..room).unwrap_or_default());
+                        answer
+                            .body
+                            .extend_from_slice(chunk.get(..room).unwrap_or_default());
                         answer.truncated = true;
                         // Dropping the response closes the connection: the rest is never read.
                         return Called::Answered(answer, None);
@@ -143,8 +159,17 @@ fn readable(headers: &HeaderMap) -> BTreeMap<String, String> {
         .iter()
         .take(64)
         .map(|(name, value)| {
-            let value = String::from_utf8_lossy(value.as_bytes().get(..1024).unwrap_or(value.as_bytes())).into_owned();
-            (name.as_str().to_owned(), if name == http::header::SET_COOKIE { "••••".to_owned() } else { value })
+            let value =
+                String::from_utf8_lossy(value.as_bytes().get(..1024).unwrap_or(value.as_bytes()))
+                    .into_owned();
+            (
+                name.as_str().to_owned(),
+                if name == http::header::SET_COOKIE {
+                    "••••".to_owned()
+                } else {
+                    value
+                },
+            )
         })
         .collect()
 }
@@ -181,13 +206,22 @@ impl std::error::Error for NotFound {}
 
 impl Resolve for GuardedResolver {
     fn resolve(&self, name: Name) -> Resolving {
-        let Self { allow_private, plain_http } = *self;
+        let Self {
+            allow_private,
+            plain_http,
+        } = *self;
         Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(|_| NotFound)?.collect();
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0))
+                .await
+                .map_err(|_| NotFound)?
+                .collect();
             if found.is_empty() {
                 return Err(NotFound.into());
             }
-            let fit: Vec<SocketAddr> = found.into_iter().filter(|a| guard::allowed(a.ip(), allow_private, plain_http)).collect();
+            let fit: Vec<SocketAddr> = found
+                .into_iter()
+                .filter(|a| guard::allowed(a.ip(), allow_private, plain_http))
+                .collect();
             if fit.is_empty() {
                 return Err(Blocked.into());
             }
@@ -213,18 +247,29 @@ fn classify(error: &reqwest::Error) -> Failure {
         if let Some(io) = this.downcast_ref::<std::io::Error>() {
             use std::io::ErrorKind as Io;
             match io.kind() {
-                Io::ConnectionRefused => return Failure::trouble(Code::Unreachable, Trouble::Refused),
-                Io::NetworkUnreachable | Io::HostUnreachable | Io::NetworkDown | Io::AddrNotAvailable => {
+                Io::ConnectionRefused => {
+                    return Failure::trouble(Code::Unreachable, Trouble::Refused);
+                }
+                Io::NetworkUnreachable
+                | Io::HostUnreachable
+                | Io::NetworkDown
+                | Io::AddrNotAvailable => {
                     return Failure::trouble(Code::Unreachable, Trouble::NoRoute);
                 }
-                Io::ConnectionReset | Io::ConnectionAborted | Io::BrokenPipe | Io::UnexpectedEof => {
+                Io::ConnectionReset
+                | Io::ConnectionAborted
+                | Io::BrokenPipe
+                | Io::UnexpectedEof => {
                     return Failure::trouble(Code::Unreachable, Trouble::BrokenOff);
                 }
                 Io::TimedOut => return Failure::timed_out(10),
                 _ => {}
             }
             // A TLS error hides inside an io::Error, which does not give it as its source.
-            if let Some(tls) = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            if let Some(tls) = io
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
+            {
                 return Failure::trouble(Code::Unreachable, tls_trouble(tls));
             }
         }
@@ -243,15 +288,24 @@ fn classify(error: &reqwest::Error) -> Failure {
         text
     };
     // hyper keeps its kinds to itself; its words are all there is to go by.
-    let trouble = if text.contains("incomplete") || text.contains("closed") || text.contains("end of file") { Trouble::BrokenOff } else { Trouble::NotHttp };
+    let trouble =
+        if text.contains("incomplete") || text.contains("closed") || text.contains("end of file") {
+            Trouble::BrokenOff
+        } else {
+            Trouble::NotHttp
+        };
     Failure::trouble(Code::Unreachable, trouble)
 }
 
 fn tls_trouble(error: &rustls::Error) -> Trouble {
     use rustls::CertificateError as Certificate;
     match error {
-        rustls::Error::InvalidCertificate(Certificate::Expired | Certificate::ExpiredContext { .. }) => Trouble::CertificateExpired,
-        rustls::Error::InvalidCertificate(Certificate::NotValidForName | Certificate::NotValidForNameContext { .. }) => Trouble::CertificateName,
+        rustls::Error::InvalidCertificate(
+            Certificate::Expired | Certificate::ExpiredContext { .. },
+        ) => Trouble::CertificateExpired,
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
+        ) => Trouble::CertificateName,
         rustls::Error::InvalidCertificate(_) => Trouble::CertificateUnknown,
         _ => Trouble::Tls,
     }
@@ -262,7 +316,9 @@ pub(crate) fn literal_class(url: &url::Url) -> Option<guard::Class> {
     match url.host()? {
         url::Host::Ipv4(ip) => Some(guard::classify(IpAddr::V4(ip))),
         url::Host::Ipv6(ip) => Some(guard::classify(IpAddr::V6(ip))),
-        url::Host::Domain(name) => (name == "localhost" || name.ends_with(".localhost")).then_some(guard::Class::Loopback),
+        url::Host::Domain(name) => {
+            (name == "localhost" || name.ends_with(".localhost")).then_some(guard::Class::Loopback)
+        }
     }
 }
 

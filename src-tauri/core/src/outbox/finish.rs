@@ -1,8 +1,8 @@
 //! After a call: completing the attempt and moving the delivery, in one transaction.
 
+use super::Outgoing;
 use super::lanes::Lanes;
 use super::retry::{self, Policy};
-use super::Outgoing;
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
@@ -19,18 +19,34 @@ const FAILING_FOR_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 const FAILING_TRIES: u32 = 10;
 
 /// Where a failure moves a delivery, and whether it counts as a try. Pure.
-pub(crate) fn decide(failure: Option<&Failure>, settings: &Settings, tries: u32, test: bool, now: Time, hint: Option<Time>, jitter: f64) -> (Move, bool) {
-    let Some(failure) = failure else { return (Move::Success, true) };
+pub(crate) fn decide(
+    failure: Option<&Failure>,
+    settings: &Settings,
+    tries: u32,
+    test: bool,
+    now: Time,
+    hint: Option<Time>,
+    jitter: f64,
+) -> (Move, bool) {
+    let Some(failure) = failure else {
+        return (Move::Success, true);
+    };
     match failure.code {
         Code::Offline if !test => (Move::Held(Reason::Offline), false),
         Code::KeychainUnavailable if !test => (Move::Held(Reason::Keychain), false),
-        _ if failure.args.trouble == Some(Trouble::Interrupted) && !test => (Move::Again(now), false),
+        _ if failure.args.trouble == Some(Trouble::Interrupted) && !test => {
+            (Move::Again(now), false)
+        }
         Code::BlockedAddress => (Move::Failed, true),
         Code::Internal if failure.args.trouble == Some(Trouble::Damaged) => (Move::Failed, true),
         Code::Rejected if failure.args.status == Some(410) => (Move::Failed, true),
         _ if test => (Move::Failed, true),
         _ => {
-            let policy = Policy { attempts: settings.retry_attempts, delay_ms: settings.retry_delay, schedule: settings.retry_schedule };
+            let policy = Policy {
+                attempts: settings.retry_attempts,
+                delay_ms: settings.retry_delay,
+                schedule: settings.retry_schedule,
+            };
             match retry::next_attempt(policy, tries + 1, now, hint, jitter) {
                 Some(at) => (Move::Again(at), true),
                 None => (Move::Failed, true),
@@ -40,13 +56,29 @@ pub(crate) fn decide(failure: Option<&Failure>, settings: &Settings, tries: u32,
 }
 
 /// Completes an attempt and moves its delivery, unless the row is somebody else's by now.
-pub(crate) fn finish(tx: &mut Tx<'_>, out: &Outgoing, ended: &Ended, retry_after: Option<&str>, now: Time, jitter: f64, lanes: &Lanes) -> Result<()> {
+pub(crate) fn finish(
+    tx: &mut Tx<'_>,
+    out: &Outgoing,
+    ended: &Ended,
+    retry_after: Option<&str>,
+    now: Time,
+    jitter: f64,
+    lanes: &Lanes,
+) -> Result<()> {
     if !db::attempts::finish(tx.conn(), out.attempt, now, ended)? {
         return Ok(());
     }
     let tries = db::deliveries::tries(tx.conn(), out.delivery)?;
     let hint = retry_after.and_then(|text| retry::retry_after(text, now));
-    let (mut moved, counted) = decide(ended.failure.as_ref(), &out.settings, tries, out.test, now, hint, jitter);
+    let (mut moved, counted) = decide(
+        ended.failure.as_ref(),
+        &out.settings,
+        tries,
+        out.test,
+        now,
+        hint,
+        jitter,
+    );
     if !out.test && counted {
         db::webhooks::tried(tx.conn(), &out.endpoint, now, ended.failure.as_ref())?;
     }
@@ -58,7 +90,10 @@ pub(crate) fn finish(tx: &mut Tx<'_>, out: &Outgoing, ended: &Ended, retry_after
             Some(w) => {
                 let reason = if ended.status == Some(410) {
                     Some(PausedReason::Gone)
-                } else if w.failing_tries >= FAILING_TRIES && w.failing_since.is_some_and(|since| now.ms_since(since) >= FAILING_FOR_MS) {
+                } else if w.failing_tries >= FAILING_TRIES
+                    && w.failing_since
+                        .is_some_and(|since| now.ms_since(since) >= FAILING_FOR_MS)
+                {
                     Some(PausedReason::Failing)
                 } else {
                     None
@@ -76,7 +111,15 @@ pub(crate) fn finish(tx: &mut Tx<'_>, out: &Outgoing, ended: &Ended, retry_after
             moved = Move::Held(Reason::Paused);
         }
     }
-    if !db::deliveries::finish(tx.conn(), out.delivery, out.number, now, &moved, counted, ended)? {
+    if !db::deliveries::finish(
+        tx.conn(),
+        out.delivery,
+        out.number,
+        now,
+        &moved,
+        counted,
+        ended,
+    )? {
         return Ok(());
     }
     match moved {

@@ -28,20 +28,37 @@ impl Hub {
     /// When the database cannot be read.
     pub async fn event_types(&self, workspace: WorkspaceId) -> Result<Vec<EventType>> {
         let declared = self.declared(workspace).await?;
-        Ok(events::built_in().iter().chain(declared.values()).cloned().collect())
+        Ok(events::built_in()
+            .iter()
+            .chain(declared.values())
+            .cloned()
+            .collect())
     }
 
     /// Declares a further type.
     ///
     /// # Errors
     /// `Invalid` when the name is not one, or taken.
-    pub async fn declare_event_type(&self, workspace: WorkspaceId, new: NewEventType) -> Result<EventType> {
+    pub async fn declare_event_type(
+        &self,
+        workspace: WorkspaceId,
+        new: NewEventType,
+    ) -> Result<EventType> {
         if !events::is_type_name(&new.name) || new.name == events::TEST_TYPE {
-            return Err(Error::field("type", "invalid", "A type is made of lower-case letters, digits and _, in parts with dots between: gift_card.sold."));
+            return Err(Error::field(
+                "type",
+                "invalid",
+                "A type is made of lower-case letters, digits and _, in parts with dots between: gift_card.sold.",
+            ));
         }
         let declared = self.declared(workspace).await?;
-        if declared.contains_key(&new.name) || events::built_in().iter().any(|t| t.name == new.name) {
-            return Err(Error::field("type", "taken", "There is already an event type of this name."));
+        if declared.contains_key(&new.name) || events::built_in().iter().any(|t| t.name == new.name)
+        {
+            return Err(Error::field(
+                "type",
+                "taken",
+                "There is already an event type of this name.",
+            ));
         }
         for (path, value) in [("schema", &new.schema), ("example", &new.example)] {
             if value.as_ref().is_some_and(|v| !v.is_object()) {
@@ -49,9 +66,14 @@ impl Hub {
             }
         }
         let kind = EventType {
-            label: new.label.filter(|l| !l.trim().is_empty()).unwrap_or_else(|| events::label_from_name(&new.name)),
+            label: new
+                .label
+                .filter(|l| !l.trim().is_empty())
+                .unwrap_or_else(|| events::label_from_name(&new.name)),
             description: new.description.unwrap_or_default(),
-            schema: new.schema.unwrap_or_else(|| serde_json::json!({"type": "object"})),
+            schema: new
+                .schema
+                .unwrap_or_else(|| serde_json::json!({"type": "object"})),
             example: new.example.unwrap_or_else(|| serde_json::json!({})),
             declared: true,
             name: new.name,
@@ -72,29 +94,75 @@ impl Hub {
     ///
     /// # Errors
     /// `Invalid` fields, `TooLarge`, or trouble of ours; then nothing was stored.
-    pub async fn record_event(&self, workspace: WorkspaceId, event: NewEvent, source: &str) -> Result<Recorded> {
+    pub async fn record_event(
+        &self,
+        workspace: WorkspaceId,
+        event: NewEvent,
+        source: &str,
+    ) -> Result<Recorded> {
         let declared = self.declared(workspace).await?;
         let checked = events::check(event, &declared)?;
-        let (source, now, lanes, dispatch) = (source.to_owned(), self.now(), self.lanes.clone(), self.dispatch());
-        self.db.write(move |tx| record(tx, workspace, checked, &source, now, &lanes, dispatch.as_ref())).await
+        let (source, now, lanes, dispatch) = (
+            source.to_owned(),
+            self.now(),
+            self.lanes.clone(),
+            self.dispatch(),
+        );
+        self.db
+            .write(move |tx| {
+                record(
+                    tx,
+                    workspace,
+                    checked,
+                    &source,
+                    now,
+                    &lanes,
+                    dispatch.as_ref(),
+                )
+            })
+            .await
     }
 
     /// Records many at once, each on its own: a bad one stops no other. Results in order.
     ///
     /// # Errors
     /// Trouble of ours; then nothing was stored.
-    pub async fn record_events(&self, workspace: WorkspaceId, events: Vec<Result<NewEvent>>, source: &str) -> Result<Vec<Result<Recorded>>> {
+    pub async fn record_events(
+        &self,
+        workspace: WorkspaceId,
+        events: Vec<Result<NewEvent>>,
+        source: &str,
+    ) -> Result<Vec<Result<Recorded>>> {
         let declared = self.declared(workspace).await?;
-        let checked: Vec<Result<Checked>> = events.into_iter().map(|e| e.and_then(|e| events::check(e, &declared))).collect();
-        let (source, now, lanes, dispatch) = (source.to_owned(), self.now(), self.lanes.clone(), self.dispatch());
+        let checked: Vec<Result<Checked>> = events
+            .into_iter()
+            .map(|e| e.and_then(|e| events::check(e, &declared)))
+            .collect();
+        let (source, now, lanes, dispatch) = (
+            source.to_owned(),
+            self.now(),
+            self.lanes.clone(),
+            self.dispatch(),
+        );
         self.db
             .write(move |tx| {
                 checked
                     .into_iter()
-                    .map(|one| match one.and_then(|c| record(tx, workspace, c, &source, now, &lanes, dispatch.as_ref())) {
-                        // A row's own fault stays the row's; trouble of ours undoes all.
-                        Err(error) if !matches!(error.kind, crate::Kind::Invalid | crate::Kind::TooLarge) => Err(error),
-                        row => Ok(row),
+                    .map(|one| {
+                        match one.and_then(|c| {
+                            record(tx, workspace, c, &source, now, &lanes, dispatch.as_ref())
+                        }) {
+                            // A row's own fault stays the row's; trouble of ours undoes all.
+                            Err(error)
+                                if !matches!(
+                                    error.kind,
+                                    crate::Kind::Invalid | crate::Kind::TooLarge
+                                ) =>
+                            {
+                                Err(error)
+                            }
+                            row => Ok(row),
+                        }
                     })
                     .collect()
             })
@@ -105,7 +173,11 @@ impl Hub {
         if let Some(known) = self.known_declared(workspace) {
             return Ok(known);
         }
-        let read = Arc::new(self.db.read(move |conn| db::event_types::declared(conn, workspace)).await?);
+        let read = Arc::new(
+            self.db
+                .read(move |conn| db::event_types::declared(conn, workspace))
+                .await?,
+        );
         self.keep_declared(workspace, read.clone());
         Ok(read)
     }
@@ -114,26 +186,55 @@ impl Hub {
 /// Two requests with the same key are the same when type, subject, time and bytes are.
 fn fingerprint(event: &Checked) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let time = event.occurred_at.map(|t| t.as_ms().to_string()).unwrap_or_default();
-    for part in [event.event_type.as_str(), event.subject.as_deref().unwrap_or_default(), &time, &event.data] {
+    let time = event
+        .occurred_at
+        .map(|t| t.as_ms().to_string())
+        .unwrap_or_default();
+    for part in [
+        event.event_type.as_str(),
+        event.subject.as_deref().unwrap_or_default(),
+        &time,
+        &event.data,
+    ] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
     hash.finalize().into()
 }
 
-fn record(tx: &mut Tx<'_>, workspace: WorkspaceId, event: Checked, source: &str, now: Time, lanes: &Lanes, dispatch: Option<&Dispatch>) -> Result<Recorded> {
+fn record(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    event: Checked,
+    source: &str,
+    now: Time,
+    lanes: &Lanes,
+    dispatch: Option<&Dispatch>,
+) -> Result<Recorded> {
     let fingerprint = event.idempotency_key.is_some().then(|| fingerprint(&event));
     if let (Some(key), Some(fingerprint)) = (&event.idempotency_key, fingerprint)
         && let Some((event_id, known, deliveries)) = db::events::by_key(tx.conn(), workspace, key)?
     {
         if known != fingerprint {
-            return Err(Error::field("idempotencyKey", "idempotency_key_reused", "This key was used before for another event. Use a new key, or send the same event."));
+            return Err(Error::field(
+                "idempotencyKey",
+                "idempotency_key_reused",
+                "This key was used before for another event. Use a new key, or send the same event.",
+            ));
         }
-        return Ok(Recorded { success: true, event_id, deliveries, duplicate: true, warnings: event.warnings });
+        return Ok(Recorded {
+            success: true,
+            event_id,
+            deliveries,
+            duplicate: true,
+            warnings: event.warnings,
+        });
     }
     let subscriptions = tx.subscriptions(workspace)?;
-    let told: Vec<_> = subscriptions.iter().filter(|s| s.wants(&event.event_type)).collect();
+    let told: Vec<_> = subscriptions
+        .iter()
+        .filter(|s| s.wants(&event.event_type))
+        .collect();
     let event_id = EventId::new();
     let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
     let event_seq = db::events::insert(
@@ -156,10 +257,16 @@ fn record(tx: &mut Tx<'_>, workspace: WorkspaceId, event: Checked, source: &str,
     let body = Bytes::from(event.data.into_string());
     for to in told {
         let blocked = match &event.subject {
-            Some(subject) if !to.paused => db::deliveries::has_open_earlier(tx.conn(), &to.endpoint, subject, i64::MAX)?,
+            Some(subject) if !to.paused => {
+                db::deliveries::has_open_earlier(tx.conn(), &to.endpoint, subject, i64::MAX)?
+            }
             _ => false,
         };
-        let slot = if to.paused || blocked || dispatch.is_none() { None } else { lanes.take_for_new(&to.endpoint) };
+        let slot = if to.paused || blocked || dispatch.is_none() {
+            None
+        } else {
+            lanes.take_for_new(&to.endpoint)
+        };
         let state = match (&slot, to.paused, blocked) {
             (Some(_), ..) => NewState::Sending(lease_until(now)),
             (None, true, _) => NewState::Paused,
@@ -219,5 +326,11 @@ fn record(tx: &mut Tx<'_>, workspace: WorkspaceId, event: Checked, source: &str,
     }
     tx.announce(Some(workspace), Topic::Events);
     tx.announce(Some(workspace), Topic::Deliveries);
-    Ok(Recorded { success: true, event_id, deliveries, duplicate: false, warnings: event.warnings })
+    Ok(Recorded {
+        success: true,
+        event_id,
+        deliveries,
+        duplicate: false,
+        warnings: event.warnings,
+    })
 }

@@ -59,7 +59,11 @@ impl Table {
         }
         let lane = self.lanes.get(endpoint);
         let own = lane.map_or(0, |l| l.in_flight);
-        let most = if lane.is_some_and(|l| l.slow) { WHEN_SLOW } else { PER_ENDPOINT };
+        let most = if lane.is_some_and(|l| l.slow) {
+            WHEN_SLOW
+        } else {
+            PER_ENDPOINT
+        };
         let free = IN_ALL.saturating_sub(self.in_flight);
         // own + n may grow as long as own + n < (free - n) / 2.
         let fair = free.saturating_sub(2 * own).div_ceil(3);
@@ -72,7 +76,12 @@ impl Table {
             None => Arc::from(endpoint),
         };
         // A lane nobody has looked at yet may have rows of an earlier run.
-        let lane = self.lanes.entry(key.clone()).or_insert(Lane { in_flight: 0, slow: false, backlog: true, next_due: None });
+        let lane = self.lanes.entry(key.clone()).or_insert(Lane {
+            in_flight: 0,
+            slow: false,
+            backlog: true,
+            next_due: None,
+        });
         (key, lane)
     }
 }
@@ -94,7 +103,10 @@ impl Lanes {
         }
         lane.in_flight += 1;
         table.in_flight += 1;
-        Some(Slot { lanes: self.clone(), endpoint: key })
+        Some(Slot {
+            lanes: self.clone(),
+            endpoint: key,
+        })
     }
 
     /// As many slots as there is room for.
@@ -104,7 +116,12 @@ impl Lanes {
         let (key, lane) = table.lane(endpoint);
         lane.in_flight += room;
         table.in_flight += room;
-        (0..room).map(|_| Slot { lanes: self.clone(), endpoint: key.clone() }).collect()
+        (0..room)
+            .map(|_| Slot {
+                lanes: self.clone(),
+                endpoint: key.clone(),
+            })
+            .collect()
     }
 
     /// What a claim found: whether rows are left that are due, and when the next one is.
@@ -158,7 +175,10 @@ impl Lanes {
         }
         // Who has least under way comes first.
         ready.sort_unstable_by_key(|(in_flight, _)| *in_flight);
-        (ready.into_iter().map(|(_, endpoint)| endpoint).collect(), next)
+        (
+            ready.into_iter().map(|(_, endpoint)| endpoint).collect(),
+            next,
+        )
     }
 
     /// Notes whether the last try at an endpoint ran into the deadline.
@@ -245,7 +265,10 @@ mod tests {
     #[test]
     fn a_newer_delivery_never_overtakes_a_backlog() {
         let lanes = Lanes::default();
-        assert!(lanes.take_for_new("a").is_none(), "rows of an earlier run may wait");
+        assert!(
+            lanes.take_for_new("a").is_none(),
+            "rows of an earlier run may wait"
+        );
         lanes.claimed("a", false, None);
         assert!(lanes.take_for_new("a").is_some());
         lanes.look("a");

@@ -11,18 +11,32 @@ use crate::outcome::{Code, Failure, Trouble};
 
 /// True when an interface other than loopback has an address.
 pub(crate) fn interface_up() -> bool {
-    let Ok(interfaces) = netwatcher::list_interfaces() else { return true };
-    interfaces.values().flat_map(|i| i.ips.iter()).any(|record| match record.ip {
-        IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
-        IpAddr::V6(ip) => !ip.is_loopback() && ip.segments()[0] & 0xffc0 != 0xfe80,
-    })
+    let Ok(interfaces) = netwatcher::list_interfaces() else {
+        return true;
+    };
+    interfaces
+        .values()
+        .flat_map(|i| i.ips.iter())
+        .any(|record| match record.ip {
+            IpAddr::V4(ip) => !ip.is_loopback() && !ip.is_link_local(),
+            IpAddr::V6(ip) => !ip.is_loopback() && ip.segments()[0] & 0xffc0 != 0xfe80,
+        })
 }
 
 /// True when the routing table knows a way to the internet. Connecting a UDP socket sends nothing.
 pub(crate) fn public_route() -> bool {
-    let try_way = |from: IpAddr, to: IpAddr| UdpSocket::bind(SocketAddr::new(from, 0)).and_then(|s| s.connect(SocketAddr::new(to, 53))).is_ok();
-    try_way(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(1, 1, 1, 1).into())
-        || try_way(Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111).into())
+    let try_way = |from: IpAddr, to: IpAddr| {
+        UdpSocket::bind(SocketAddr::new(from, 0))
+            .and_then(|s| s.connect(SocketAddr::new(to, 53)))
+            .is_ok()
+    };
+    try_way(
+        Ipv4Addr::UNSPECIFIED.into(),
+        Ipv4Addr::new(1, 1, 1, 1).into(),
+    ) || try_way(
+        Ipv6Addr::UNSPECIFIED.into(),
+        Ipv6Addr::new(0x2606, 0x4700, 0x4700, 0, 0, 0, 0, 0x1111).into(),
+    )
 }
 
 async fn resolves(name: &str) -> bool {
@@ -41,7 +55,9 @@ pub(crate) async fn reachable(url: &url::Url, well_known_names: &[String]) -> bo
         Some(Class::Public | Class::Never) => public_route(),
         None => {
             // A name of the own network may resolve without a way to the internet.
-            let Some(host) = url.host_str() else { return true };
+            let Some(host) = url.host_str() else {
+                return true;
+            };
             if resolves(host).await {
                 return true;
             }
@@ -60,9 +76,17 @@ pub(crate) async fn reachable(url: &url::Url, well_known_names: &[String]) -> bo
 
 /// The failure of a call, seen again: offline when the cause is on our side. Refused, reset, a TLS
 /// error or any answer means online, and so does a time-out where there is a way.
-pub(crate) async fn judge(failure: Failure, url: &url::Url, well_known_names: &[String]) -> Failure {
-    let suspicious = matches!(failure.args.trouble, Some(Trouble::NoRoute | Trouble::NameNotFound)) || (failure.code == Code::TimedOut && failure.args.status.is_none());
-    if failure.code == Code::BlockedAddress || !suspicious || reachable(url, well_known_names).await {
+pub(crate) async fn judge(
+    failure: Failure,
+    url: &url::Url,
+    well_known_names: &[String],
+) -> Failure {
+    let suspicious = matches!(
+        failure.args.trouble,
+        Some(Trouble::NoRoute | Trouble::NameNotFound)
+    ) || (failure.code == Code::TimedOut && failure.args.status.is_none());
+    if failure.code == Code::BlockedAddress || !suspicious || reachable(url, well_known_names).await
+    {
         failure
     } else {
         Failure::new(Code::Offline)

@@ -32,20 +32,33 @@ pub struct Policy {
 /// When to try again after `tries` failed tries, or never. `jitter` is 0 to 1 and only adds, at
 /// most a tenth. `hint` is what the receiver asked for: the later of both counts.
 #[must_use]
-pub fn next_attempt(policy: Policy, tries: u32, now: Time, hint: Option<Time>, jitter: f64) -> Option<Time> {
+pub fn next_attempt(
+    policy: Policy,
+    tries: u32,
+    now: Time,
+    hint: Option<Time>,
+    jitter: f64,
+) -> Option<Time> {
     if tries > policy.attempts {
         return None;
     }
     let step = tries.saturating_sub(1);
     let gap = match policy.schedule {
-        Schedule::Exponential => i64::from(policy.delay_ms).saturating_mul(1_i64.checked_shl(step.min(40)).unwrap_or(i64::MAX)),
-        Schedule::Standard => STANDARD_MS.get(step as usize).or(STANDARD_MS.last()).copied().unwrap_or(LONGEST_MS),
+        Schedule::Exponential => i64::from(policy.delay_ms)
+            .saturating_mul(1_i64.checked_shl(step.min(40)).unwrap_or(i64::MAX)),
+        Schedule::Standard => STANDARD_MS
+            .get(step as usize)
+            .or(STANDARD_MS.last())
+            .copied()
+            .unwrap_or(LONGEST_MS),
     }
     .min(LONGEST_MS);
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation)]
     let added = (gap as f64 * 0.1 * jitter.clamp(0.0, 1.0)) as i64;
     let planned = now.plus_ms(gap + added);
-    Some(hint.map_or(planned, |hint| planned.max(hint.min(now.plus_ms(LONGEST_MS)))))
+    Some(hint.map_or(planned, |hint| {
+        planned.max(hint.min(now.plus_ms(LONGEST_MS)))
+    }))
 }
 
 /// What `Retry-After` says (RFC 9110, section 10.2.3): seconds or an HTTP date in any of its three
@@ -68,16 +81,32 @@ mod tests {
     use super::*;
 
     const NOW: Time = Time::from_ms(1_795_493_359_000);
-    const USUAL: Policy = Policy { attempts: 3, delay_ms: 1000, schedule: Schedule::Exponential };
+    const USUAL: Policy = Policy {
+        attempts: 3,
+        delay_ms: 1000,
+        schedule: Schedule::Exponential,
+    };
 
     fn gaps(policy: Policy, jitter: f64) -> Vec<i64> {
-        (1..).map_while(|tries| next_attempt(policy, tries, NOW, None, jitter)).map(|at| at.ms_since(NOW)).collect()
+        (1..)
+            .map_while(|tries| next_attempt(policy, tries, NOW, None, jitter))
+            .map(|at| at.ms_since(NOW))
+            .collect()
     }
 
     #[test]
     fn the_delay_doubles_and_the_tries_after_the_first_are_counted() {
         assert_eq!(gaps(USUAL, 0.0), [1000, 2000, 4000]);
-        assert_eq!(gaps(Policy { attempts: 0, ..USUAL }, 0.0), Vec::<i64>::new());
+        assert_eq!(
+            gaps(
+                Policy {
+                    attempts: 0,
+                    ..USUAL
+                },
+                0.0
+            ),
+            Vec::<i64>::new()
+        );
     }
 
     #[test]
@@ -88,20 +117,39 @@ mod tests {
 
     #[test]
     fn the_standard_schedule_runs_from_five_seconds_to_a_day() {
-        let policy = Policy { attempts: 9, schedule: Schedule::Standard, ..USUAL };
+        let policy = Policy {
+            attempts: 9,
+            schedule: Schedule::Standard,
+            ..USUAL
+        };
         assert_eq!(gaps(policy, 0.0), STANDARD_MS);
-        assert_eq!(gaps(Policy { attempts: 20, ..policy }, 0.0).len(), 20);
+        assert_eq!(
+            gaps(
+                Policy {
+                    attempts: 20,
+                    ..policy
+                },
+                0.0
+            )
+            .len(),
+            20
+        );
     }
 
     #[test]
     fn no_gap_is_longer_than_a_day() {
-        let policy = Policy { attempts: 20, delay_ms: 3_600_000, ..USUAL };
+        let policy = Policy {
+            attempts: 20,
+            delay_ms: 3_600_000,
+            ..USUAL
+        };
         assert!(gaps(policy, 0.0).iter().all(|gap| *gap <= LONGEST_MS));
     }
 
     #[test]
     fn the_later_of_schedule_and_hint_counts() {
-        let hint = |ms| next_attempt(USUAL, 1, NOW, Some(NOW.plus_ms(ms)), 0.0).map(|at| at.ms_since(NOW));
+        let hint =
+            |ms| next_attempt(USUAL, 1, NOW, Some(NOW.plus_ms(ms)), 0.0).map(|at| at.ms_since(NOW));
         assert_eq!(hint(10), Some(1000));
         assert_eq!(hint(9000), Some(9000));
         assert_eq!(hint(i64::MAX / 2), Some(LONGEST_MS));
@@ -113,7 +161,11 @@ mod tests {
         assert_eq!(read("120"), Some(120_000));
         assert_eq!(read(" 0 "), Some(0));
         assert_eq!(read("99999999999999999999"), Some(LONGEST_MS));
-        for date in ["Tue, 24 Nov 2026 04:10:19 GMT", "Tuesday, 24-Nov-26 04:10:19 GMT", "Tue Nov 24 04:10:19 2026"] {
+        for date in [
+            "Tue, 24 Nov 2026 04:10:19 GMT",
+            "Tuesday, 24-Nov-26 04:10:19 GMT",
+            "Tue Nov 24 04:10:19 2026",
+        ] {
             assert_eq!(read(date), Some(60_000), "{date}");
         }
         for nonsense in ["", "soon", "-5", "1.5", "Tue, 24 Nov 2020 04:10:19 GMT"] {

@@ -33,7 +33,11 @@ const OFFLINE_TICK: Duration = Duration::from_secs(5);
 const JUMP_MS: i64 = 5_000;
 
 /// Runs until the lanes are closed and everything under way has been recorded.
-pub(crate) async fn run(hub: Arc<Hub>, mut claimed_at_intake: mpsc::UnboundedReceiver<(Outgoing, Slot)>, mut stop: tokio::sync::watch::Receiver<bool>) {
+pub(crate) async fn run(
+    hub: Arc<Hub>,
+    mut claimed_at_intake: mpsc::UnboundedReceiver<(Outgoing, Slot)>,
+    mut stop: tokio::sync::watch::Receiver<bool>,
+) {
     if let Err(error) = hub.recover(None).await {
         tracing::error!(%error, "what was under way at the last end could not be taken up");
     }
@@ -42,7 +46,12 @@ pub(crate) async fn run(hub: Arc<Hub>, mut claimed_at_intake: mpsc::UnboundedRec
         netwatcher::watch_interfaces_with_callback(move |_| {
             hub.network_changed();
         })
-        .inspect_err(|error| tracing::warn!(?error, "changes of the network are not announced here; they are noticed within 30 s"))
+        .inspect_err(|error| {
+            tracing::warn!(
+                ?error,
+                "changes of the network are not announced here; they are noticed within 30 s"
+            )
+        })
         .ok()
     };
     let mut looked = (Instant::now(), hub.now());
@@ -60,7 +69,9 @@ pub(crate) async fn run(hub: Arc<Hub>, mut claimed_at_intake: mpsc::UnboundedRec
         if !ready.is_empty() {
             hub.claim(&ready, now).await;
         }
-        let until_due = next.map_or(TICK, |at| Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned()));
+        let until_due = next.map_or(TICK, |at| {
+            Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned())
+        });
         let pause = until_due.min(tick.saturating_sub(looked.0.elapsed()));
         tokio::select! {
             biased;
@@ -90,10 +101,27 @@ impl Hub {
     /// Sends one and records how it went.
     async fn deliver(self: Arc<Self>, out: Outgoing, slot: Slot) {
         let sent = self.send(&out).await;
-        let slow = sent.ended.failure.as_ref().is_some_and(|f| f.code == Code::TimedOut);
+        let slow = sent
+            .ended
+            .failure
+            .as_ref()
+            .is_some_and(|f| f.code == Code::TimedOut);
         self.lanes.set_slow(&out.endpoint, slow);
         let (now, lanes) = (self.now(), self.lanes.clone());
-        let recorded = self.db.write(move |tx| finish::finish(tx, &out, &sent.ended, sent.retry_after.as_deref(), now, jitter(now), &lanes)).await;
+        let recorded = self
+            .db
+            .write(move |tx| {
+                finish::finish(
+                    tx,
+                    &out,
+                    &sent.ended,
+                    sent.retry_after.as_deref(),
+                    now,
+                    jitter(now),
+                    &lanes,
+                )
+            })
+            .await;
         // Kept until the result is durable: who waits for the last slot waits for the record too.
         drop(slot);
         if let Err(error) = recorded {
@@ -104,7 +132,13 @@ impl Hub {
 
     /// One attempt, with the key store and the network judged.
     pub(crate) async fn send(&self, out: &Outgoing) -> Sent {
-        let failed = |failure| Sent { ended: Ended { failure: Some(failure), ..Ended::default() }, retry_after: None };
+        let failed = |failure| Sent {
+            ended: Ended {
+                failure: Some(failure),
+                ..Ended::default()
+            },
+            retry_after: None,
+        };
         if out.damaged {
             return failed(Failure::trouble(Code::Internal, Trouble::Damaged));
         }
@@ -113,11 +147,25 @@ impl Hub {
             Err(error) => return failed(error.failure()),
         };
         let event_id = out.event_id.to_string();
-        let message = Message { event_id: &event_id, event_type: &out.event_type, body: out.body.clone() };
-        let mut sent = send::send(&self.http, &out.settings, &secret, message, self.now(), self.own_port()).await;
+        let message = Message {
+            event_id: &event_id,
+            event_type: &out.event_type,
+            body: out.body.clone(),
+        };
+        let mut sent = send::send(
+            &self.http,
+            &out.settings,
+            &secret,
+            message,
+            self.now(),
+            self.own_port(),
+        )
+        .await;
         if let Some(failure) = sent.ended.failure.take() {
             sent.ended.failure = Some(match out.settings.url.parse() {
-                Ok(url) if sent.ended.status.is_none() => network::judge(failure, &url, &self.well_known_names).await,
+                Ok(url) if sent.ended.status.is_none() => {
+                    network::judge(failure, &url, &self.well_known_names).await
+                }
                 _ => failure,
             });
         }
@@ -126,7 +174,10 @@ impl Hub {
 
     /// Claims for all these endpoints in one transaction.
     async fn claim(self: &Arc<Self>, endpoints: &[Arc<str>], now: Time) {
-        let taken: Vec<(Arc<str>, Vec<Slot>)> = endpoints.iter().map(|e| (e.clone(), self.lanes.take(e))).collect();
+        let taken: Vec<(Arc<str>, Vec<Slot>)> = endpoints
+            .iter()
+            .map(|e| (e.clone(), self.lanes.take(e)))
+            .collect();
         let lanes = self.lanes.clone();
         let claimed = self
             .db
@@ -160,15 +211,35 @@ impl Hub {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| {
-                for (delivery, number, attempt, endpoint) in db::deliveries::expired(tx.conn(), expired_at)? {
-                    let ended = Ended { failure: Some(Failure::trouble(Code::Unreachable, Trouble::Interrupted)), ..Ended::default() };
+                for (delivery, number, attempt, endpoint) in
+                    db::deliveries::expired(tx.conn(), expired_at)?
+                {
+                    let ended = Ended {
+                        failure: Some(Failure::trouble(Code::Unreachable, Trouble::Interrupted)),
+                        ..Ended::default()
+                    };
                     let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), &endpoint)? else {
                         db::attempts::finish(tx.conn(), attempt, now, &ended)?;
-                        db::deliveries::finish(tx.conn(), delivery, number, now, &db::deliveries::Move::Failed, false, &ended)?;
+                        db::deliveries::finish(
+                            tx.conn(),
+                            delivery,
+                            number,
+                            now,
+                            &db::deliveries::Move::Failed,
+                            false,
+                            &ended,
+                        )?;
                         continue;
                     };
                     let row = db::deliveries::claimed(tx.conn(), delivery)?;
-                    let out = outgoing(row, delivery, attempt, number, endpoint.as_str().into(), Arc::new(webhook.settings));
+                    let out = outgoing(
+                        row,
+                        delivery,
+                        attempt,
+                        number,
+                        endpoint.as_str().into(),
+                        Arc::new(webhook.settings),
+                    );
                     finish::finish(tx, &out, &ended, None, now, 0.0, &lanes)?;
                 }
                 if expired_at.is_none() {
@@ -188,16 +259,30 @@ impl Hub {
         let lanes = self.lanes.clone();
         let looked = self
             .db
-            .read(move |conn| Ok((db::deliveries::held_endpoints(conn, Reason::Offline)?, db::deliveries::held_endpoints(conn, Reason::Keychain)?, !db::deliveries::expired(conn, Some(now))?.is_empty())))
+            .read(move |conn| {
+                Ok((
+                    db::deliveries::held_endpoints(conn, Reason::Offline)?,
+                    db::deliveries::held_endpoints(conn, Reason::Keychain)?,
+                    !db::deliveries::expired(conn, Some(now))?.is_empty(),
+                ))
+            })
             .await;
-        let Ok((offline, keychain, expired)) = looked.inspect_err(|error| tracing::error!(%error, "the queue could not be read")) else { return true };
+        let Ok((offline, keychain, expired)) =
+            looked.inspect_err(|error| tracing::error!(%error, "the queue could not be read"))
+        else {
+            return true;
+        };
         if expired && let Err(error) = self.recover(Some(now)).await {
             tracing::error!(%error, "expired attempts could not be taken up");
         }
         if jumped {
             // Due times that a wrong clock put far ahead are pulled in; the rest is looked at again.
             self.db.write_later(move |tx| {
-                db::deliveries::pull_in(tx.conn(), now, retry::LONGEST_MS + retry::LONGEST_MS / 10 + LEASE_MS)?;
+                db::deliveries::pull_in(
+                    tx.conn(),
+                    now,
+                    retry::LONGEST_MS + retry::LONGEST_MS / 10 + LEASE_MS,
+                )?;
                 for endpoint in db::deliveries::pending_endpoints(tx.conn())? {
                     let lanes = lanes.clone();
                     tx.after_commit(move || lanes.look(&endpoint));
@@ -208,7 +293,13 @@ impl Hub {
         let waits = !offline.is_empty();
         for (endpoint, workspace) in offline {
             let at = endpoint.clone();
-            let url = self.db.read(move |conn| db::webhooks::by_endpoint(conn, &at)).await.ok().flatten().and_then(|w| w.settings.url.parse().ok());
+            let url = self
+                .db
+                .read(move |conn| db::webhooks::by_endpoint(conn, &at))
+                .await
+                .ok()
+                .flatten()
+                .and_then(|w| w.settings.url.parse().ok());
             let reachable = match url {
                 Some(url) => network::reachable(&url, &self.well_known_names).await,
                 None => false,
@@ -237,7 +328,14 @@ impl Hub {
     }
 }
 
-fn outgoing(row: db::deliveries::Claimed, delivery: i64, attempt: i64, number: u32, endpoint: Arc<str>, settings: Arc<crate::webhooks::Settings>) -> Outgoing {
+fn outgoing(
+    row: db::deliveries::Claimed,
+    delivery: i64,
+    attempt: i64,
+    number: u32,
+    endpoint: Arc<str>,
+    settings: Arc<crate::webhooks::Settings>,
+) -> Outgoing {
     let damaged = <[u8; 32]>::from(Sha256::digest(&row.data)) != row.data_sha256;
     Outgoing {
         delivery,
@@ -256,7 +354,13 @@ fn outgoing(row: db::deliveries::Claimed, delivery: i64, attempt: i64, number: u
     }
 }
 
-fn claim_for(tx: &mut Tx<'_>, endpoint: &Arc<str>, mut slots: Vec<Slot>, now: Time, lanes: &Lanes) -> Result<Vec<(Outgoing, Slot)>> {
+fn claim_for(
+    tx: &mut Tx<'_>,
+    endpoint: &Arc<str>,
+    mut slots: Vec<Slot>,
+    now: Time,
+    lanes: &Lanes,
+) -> Result<Vec<(Outgoing, Slot)>> {
     let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), endpoint)? else {
         db::deliveries::cancel_waiting(tx.conn(), endpoint, now)?;
         lanes.claimed(endpoint, false, None);
@@ -284,9 +388,23 @@ fn claim_for(tx: &mut Tx<'_>, endpoint: &Arc<str>, mut slots: Vec<Slot>, now: Ti
         let attempt = db::attempts::start(tx.conn(), row.seq, number, row.trigger, now)?;
         db::deliveries::claim(tx.conn(), row.seq, number, lease_until(now))?;
         let stored = db::deliveries::claimed(tx.conn(), row.seq)?;
-        claimed.push((outgoing(stored, row.seq, attempt, number, endpoint.clone(), settings.clone()), slot));
+        claimed.push((
+            outgoing(
+                stored,
+                row.seq,
+                attempt,
+                number,
+                endpoint.clone(),
+                settings.clone(),
+            ),
+            slot,
+        ));
     }
-    lanes.claimed(endpoint, more, db::deliveries::next_due(tx.conn(), endpoint)?);
+    lanes.claimed(
+        endpoint,
+        more,
+        db::deliveries::next_due(tx.conn(), endpoint)?,
+    );
     Ok(claimed)
 }
 

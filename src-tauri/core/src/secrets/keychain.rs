@@ -24,11 +24,15 @@ impl Keychain {
 
     pub(super) fn get(&self, user: &str) -> Result<SecretString, SecretError> {
         let bytes = Self::entry(user)?.get_secret().map_err(meaning)?;
-        String::from_utf8(bytes).map(SecretString::from).map_err(|_| SecretError::Missing)
+        String::from_utf8(bytes)
+            .map(SecretString::from)
+            .map_err(|_| SecretError::Missing)
     }
 
     pub(super) fn put(&self, user: &str, secret: &SecretString) -> Result<(), SecretError> {
-        Self::entry(user)?.set_secret(secret.expose_secret().as_bytes()).map_err(meaning)
+        Self::entry(user)?
+            .set_secret(secret.expose_secret().as_bytes())
+            .map_err(meaning)
     }
 
     pub(super) fn delete(&self, user: &str) -> Result<(), SecretError> {
@@ -36,20 +40,30 @@ impl Keychain {
     }
 }
 
-#[cfg(all(unix, not(any(target_os = "macos", target_os = "ios", target_os = "android"))))]
+#[cfg(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+))]
 fn open_again() -> Result<(), SecretError> {
-    keyring_core::set_default_store(zbus_secret_service_keyring_store::Store::new().map_err(meaning)?);
+    keyring_core::set_default_store(
+        zbus_secret_service_keyring_store::Store::new().map_err(meaning)?,
+    );
     Ok(())
 }
 
-#[cfg(not(all(unix, not(any(target_os = "macos", target_os = "ios", target_os = "android")))))]
+#[cfg(not(all(
+    unix,
+    not(any(target_os = "macos", target_os = "ios", target_os = "android"))
+)))]
 fn open_again() -> Result<(), SecretError> {
     Err(SecretError::Unavailable)
 }
 
 fn meaning(error: Error) -> SecretError {
     match error {
-        Error::NoEntry | Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::Ambiguous(_) => SecretError::Missing,
+        Error::NoEntry | Error::BadEncoding(_) | Error::BadDataFormat(..) | Error::Ambiguous(_) => {
+            SecretError::Missing
+        }
         Error::NoStorageAccess(_) => SecretError::Locked,
         Error::TooLong(..) => SecretError::TooLarge,
         Error::Invalid(..) => SecretError::Denied,

@@ -139,34 +139,61 @@ fn user(workspace: WorkspaceId, item: &str) -> String {
 
 impl Secrets {
     pub(crate) fn new(place: SecretsPlace, home: &Path) -> Self {
-        Self { place, home: home.to_owned(), thread: Mutex::new(None), known: Mutex::default() }
+        Self {
+            place,
+            home: home.to_owned(),
+            thread: Mutex::new(None),
+            known: Mutex::default(),
+        }
     }
 
     /// The secret of an integration or webhook.
-    pub(crate) async fn get(&self, workspace: WorkspaceId, item: &str) -> Result<SecretString, SecretError> {
+    pub(crate) async fn get(
+        &self,
+        workspace: WorkspaceId,
+        item: &str,
+    ) -> Result<SecretString, SecretError> {
         let user = user(workspace, item);
         if let Some(known) = lock(&self.known).get(&user) {
             return Ok(known.clone());
         }
-        let secret = self.call({ let user = user.clone(); move |store| store.get(&user) }).await?;
+        let secret = self
+            .call({
+                let user = user.clone();
+                move |store| store.get(&user)
+            })
+            .await?;
         lock(&self.known).insert(user, secret.clone());
         Ok(secret)
     }
 
     /// Keeps a secret, in place of a former one.
-    pub(crate) async fn put(&self, workspace: WorkspaceId, item: &str, secret: SecretString) -> Result<(), SecretError> {
+    pub(crate) async fn put(
+        &self,
+        workspace: WorkspaceId,
+        item: &str,
+        secret: SecretString,
+    ) -> Result<(), SecretError> {
         use secrecy::ExposeSecret as _;
         if secret.expose_secret().len() > MAX_BYTES {
             return Err(SecretError::TooLarge);
         }
         let user = user(workspace, item);
-        self.call({ let (user, secret) = (user.clone(), secret.clone()); move |store| store.put(&user, secret) }).await?;
+        self.call({
+            let (user, secret) = (user.clone(), secret.clone());
+            move |store| store.put(&user, secret)
+        })
+        .await?;
         lock(&self.known).insert(user, secret);
         Ok(())
     }
 
     /// Forgets a secret; one that is not there is forgotten already.
-    pub(crate) async fn delete(&self, workspace: WorkspaceId, item: &str) -> Result<(), SecretError> {
+    pub(crate) async fn delete(
+        &self,
+        workspace: WorkspaceId,
+        item: &str,
+    ) -> Result<(), SecretError> {
         let user = user(workspace, item);
         lock(&self.known).remove(&user);
         match self.call(move |store| store.delete(&user)).await {
@@ -183,13 +210,17 @@ impl Secrets {
         }
     }
 
-    async fn call<T: Send + 'static>(&self, work: impl FnOnce(&mut Store) -> Result<T, SecretError> + Send + 'static) -> Result<T, SecretError> {
+    async fn call<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Store) -> Result<T, SecretError> + Send + 'static,
+    ) -> Result<T, SecretError> {
         let (answer, answered) = oneshot::channel();
         let work: Work = Box::new(move |store| {
             // Nobody waits any more when the deadline has passed.
             let _ = answer.send(work(store));
         });
-        self.thread().and_then(|thread| thread.send(work).map_err(|_| SecretError::Unavailable))?;
+        self.thread()
+            .and_then(|thread| thread.send(work).map_err(|_| SecretError::Unavailable))?;
         match tokio::time::timeout(DEADLINE, answered).await {
             Err(_) => Err(SecretError::Timeout),
             Ok(Err(_)) => Err(SecretError::Unavailable),
@@ -205,7 +236,10 @@ impl Secrets {
         }
         let mut store = match &self.place {
             SecretsPlace::Keychain => Store::Keychain(keychain::Keychain::default()),
-            SecretsPlace::Vault { passphrase } => Store::Vault(vault::Vault::new(self.home.join("vault.age"), passphrase.clone())),
+            SecretsPlace::Vault { passphrase } => Store::Vault(vault::Vault::new(
+                self.home.join("vault.age"),
+                passphrase.clone(),
+            )),
         };
         let (sender, work) = mpsc::channel::<Work>();
         std::thread::Builder::new()

@@ -26,7 +26,11 @@ pub(super) struct Vault {
 
 impl Vault {
     pub(super) const fn new(path: PathBuf, passphrase: SecretString) -> Self {
-        Self { path, passphrase, items: None }
+        Self {
+            path,
+            passphrase,
+            items: None,
+        }
     }
 
     pub(super) fn get(&mut self, user: &str) -> Result<SecretString, SecretError> {
@@ -46,7 +50,10 @@ impl Vault {
     }
 
     /// Alters a copy, writes it, and only then believes it.
-    fn change(&mut self, alter: impl FnOnce(&mut BTreeMap<String, SecretString>)) -> Result<(), SecretError> {
+    fn change(
+        &mut self,
+        alter: impl FnOnce(&mut BTreeMap<String, SecretString>),
+    ) -> Result<(), SecretError> {
         let mut items = self.items()?.clone();
         alter(&mut items);
         write(&self.path, &self.passphrase, &items).map_err(|error| {
@@ -66,7 +73,10 @@ impl Vault {
     }
 }
 
-fn read(path: &Path, passphrase: &SecretString) -> Result<BTreeMap<String, SecretString>, SecretError> {
+fn read(
+    path: &Path,
+    passphrase: &SecretString,
+) -> Result<BTreeMap<String, SecretString>, SecretError> {
     let file = match std::fs::read(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
@@ -75,16 +85,28 @@ fn read(path: &Path, passphrase: &SecretString) -> Result<BTreeMap<String, Secre
     let mut identity = scrypt::Identity::new(passphrase.expose_secret().to_owned().into());
     identity.set_max_work_factor(MAX_WORK_FACTOR);
     let plain = age::decrypt(&identity, &file).map_err(|_| SecretError::Vault)?;
-    let items: BTreeMap<String, String> = serde_json::from_slice(&plain).map_err(|_| SecretError::Vault)?;
-    Ok(items.into_iter().map(|(user, secret)| (user, secret.into())).collect())
+    let items: BTreeMap<String, String> =
+        serde_json::from_slice(&plain).map_err(|_| SecretError::Vault)?;
+    Ok(items
+        .into_iter()
+        .map(|(user, secret)| (user, secret.into()))
+        .collect())
 }
 
 /// Replaces the file atomically: written beside it, synced, renamed, and the folder synced.
-fn write(path: &Path, passphrase: &SecretString, items: &BTreeMap<String, SecretString>) -> std::io::Result<()> {
-    let plain: BTreeMap<&str, &str> = items.iter().map(|(user, secret)| (user.as_str(), secret.expose_secret())).collect();
+fn write(
+    path: &Path,
+    passphrase: &SecretString,
+    items: &BTreeMap<String, SecretString>,
+) -> std::io::Result<()> {
+    let plain: BTreeMap<&str, &str> = items
+        .iter()
+        .map(|(user, secret)| (user.as_str(), secret.expose_secret()))
+        .collect();
     let mut recipient = scrypt::Recipient::new(passphrase.expose_secret().to_owned().into());
     recipient.set_work_factor(WORK_FACTOR);
-    let file = age::encrypt(&recipient, &serde_json::to_vec(&plain)?).map_err(std::io::Error::other)?;
+    let file =
+        age::encrypt(&recipient, &serde_json::to_vec(&plain)?).map_err(std::io::Error::other)?;
     let beside = path.with_extension("new");
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create(true).truncate(true);
@@ -110,14 +132,20 @@ mod tests {
     fn a_vault_keeps_its_items_and_opens_only_with_its_passphrase() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("vault.age");
-        let mut vault = Vault::new(path.clone(), "correct horse battery staple".to_owned().into());
+        let mut vault = Vault::new(
+            path.clone(),
+            "correct horse battery staple".to_owned().into(),
+        );
         assert_eq!(vault.get("a").unwrap_err(), SecretError::Missing);
         vault.put("a", "one".to_owned().into()).unwrap();
         vault.put("b", "two".to_owned().into()).unwrap();
         vault.delete("b").unwrap();
         let bytes = std::fs::read(&path).unwrap();
         assert!(bytes.starts_with(b"age-encryption.org/v1"));
-        let mut again = Vault::new(path.clone(), "correct horse battery staple".to_owned().into());
+        let mut again = Vault::new(
+            path.clone(),
+            "correct horse battery staple".to_owned().into(),
+        );
         assert_eq!(again.get("a").unwrap().expose_secret(), "one");
         assert_eq!(again.get("b").unwrap_err(), SecretError::Missing);
         let mut wrong = Vault::new(path, "wrong".to_owned().into());

@@ -1,6 +1,9 @@
 //! Reading the overview.
 
-use super::{Arm, Connection, Counts, Health, Integrations, Plate, Story, Strip, Today, WebhookCounts, WorkspaceName};
+use super::{
+    Arm, Connection, Counts, Health, Integrations, Plate, Story, Strip, Today, WebhookCounts,
+    WorkspaceName,
+};
 use crate::db;
 use crate::deliveries::read::Reader;
 use crate::deliveries::{EventFilter, Reason};
@@ -22,12 +25,16 @@ impl Hub {
     pub async fn health(&self, workspace: WorkspaceId) -> Result<Health> {
         self.db
             .read(move |conn| {
-                let found = db::workspaces::get(conn, workspace)?.ok_or_else(|| Error::not_found("workspace"))?;
+                let found = db::workspaces::get(conn, workspace)?
+                    .ok_or_else(|| Error::not_found("workspace"))?;
                 let standing = db::deliveries::standing(conn, workspace, None)?;
                 Ok(Health {
                     status: "ok".into(),
                     version: env!("CARGO_PKG_VERSION").into(),
-                    workspace: WorkspaceName { id: found.id, name: found.name },
+                    workspace: WorkspaceName {
+                        id: found.id,
+                        name: found.name,
+                    },
                     online: network::public_route(),
                     pending: standing.waiting,
                     held: standing.held,
@@ -42,7 +49,10 @@ impl Hub {
     /// # Errors
     /// When the database cannot be read.
     pub async fn integrations(&self, workspace: WorkspaceId) -> Result<Integrations> {
-        let (total, active) = self.db.read(move |conn| db::webhooks::counts(conn, workspace)).await?;
+        let (total, active) = self
+            .db
+            .read(move |conn| db::webhooks::counts(conn, workspace))
+            .await?;
         Ok(Integrations {
             email: super::EmailIntegration::default(),
             sms: super::SmsIntegration::default(),
@@ -82,7 +92,11 @@ impl Hub {
                         webhook_id: row.id,
                         name: row.settings.name.clone(),
                         host: crate::webhooks::host_of(&row.settings.url),
-                        state: store::state(row, standing, offline_at.iter().any(|(e, _)| *e == endpoint)),
+                        state: store::state(
+                            row,
+                            standing,
+                            offline_at.iter().any(|(e, _)| *e == endpoint),
+                        ),
                         today,
                         days,
                         last_success: row.last_success_at,
@@ -90,7 +104,12 @@ impl Hub {
                 }
                 let standing = db::deliveries::standing(conn, workspace, None)?;
                 let offline = db::deliveries::held_for(conn, workspace, Reason::Offline)?;
-                let counts = Counts { delivered, waiting: standing.waiting, held: standing.held, failed: standing.failed };
+                let counts = Counts {
+                    delivered,
+                    waiting: standing.waiting,
+                    held: standing.held,
+                    failed: standing.failed,
+                };
                 let (arm, sentence) = sentence(&counts, offline, stopped, paused, rows.is_empty());
                 let filter = EventFilter::default();
                 let mut just_now = Vec::new();
@@ -99,7 +118,12 @@ impl Hub {
                         .iter()
                         .map(|record| {
                             let row = reader.row(record);
-                            Plate { channel: row.channel, delivery_id: row.id, who: row.who, state: row.state }
+                            Plate {
+                                channel: row.channel,
+                                delivery_id: row.id,
+                                who: row.who,
+                                state: row.state,
+                            }
                         })
                         .collect();
                     just_now.push(Story {
@@ -110,7 +134,13 @@ impl Hub {
                         plates,
                     });
                 }
-                Ok(Today { sentence, arm, counts, receivers, just_now })
+                Ok(Today {
+                    sentence,
+                    arm,
+                    counts,
+                    receivers,
+                    just_now,
+                })
             })
             .await
     }
@@ -125,43 +155,103 @@ impl Hub {
             .db
             .read(move |conn| {
                 let reader = Reader::new(conn, workspace, now)?;
-                db::events::newest_from_outside(conn, workspace)?.map(|row| reader.event(row)).transpose()
+                db::events::newest_from_outside(conn, workspace)?
+                    .map(|row| reader.event(row))
+                    .transpose()
             })
             .await?;
         let (address, problem) = match self.served_at() {
             Some(Ok(address)) => (Some(address), None),
             Some(Err(problem)) => (None, Some(problem)),
-            None => (None, Some("Programs cannot reach Signalbox now: its address is not open.".into())),
+            None => (
+                None,
+                Some("Programs cannot reach Signalbox now: its address is not open.".into()),
+            ),
         };
-        Ok(Connection { address, problem, first_event })
+        Ok(Connection {
+            address,
+            problem,
+            first_event,
+        })
     }
 }
 
 /// The sentence that *Today* opens with, and what the arm shows. Pure.
-fn sentence(counts: &Counts, offline: u64, stopped: u64, paused: u64, nobody: bool) -> (Arm, String) {
+fn sentence(
+    counts: &Counts,
+    offline: u64,
+    stopped: u64,
+    paused: u64,
+    nobody: bool,
+) -> (Arm, String) {
     use explain::count;
     let delivered = count(counts.delivered, "message", "messages");
     if stopped > 0 {
-        return (Arm::NeedsYou, format!("{} no longer called. {} kept; nothing is lost.", count(stopped, "receiver is", "receivers are"), count(counts.held, "message is", "messages are")));
+        return (
+            Arm::NeedsYou,
+            format!(
+                "{} no longer called. {} kept; nothing is lost.",
+                count(stopped, "receiver is", "receivers are"),
+                count(counts.held, "message is", "messages are")
+            ),
+        );
     }
     if counts.failed > 0 {
-        return (Arm::NeedsYou, format!("{} did not get through. Have a look.", count(counts.failed, "message", "messages")));
+        return (
+            Arm::NeedsYou,
+            format!(
+                "{} did not get through. Have a look.",
+                count(counts.failed, "message", "messages")
+            ),
+        );
     }
     if offline > 0 {
-        return (Arm::Offline, format!("No internet. {} by themselves when it is back.", count(offline, "message goes out", "messages go out")));
+        return (
+            Arm::Offline,
+            format!(
+                "No internet. {} by themselves when it is back.",
+                count(offline, "message goes out", "messages go out")
+            ),
+        );
     }
     if counts.held > 0 {
-        let arm = if paused > 0 { Arm::Paused } else { Arm::NeedsYou };
-        return (arm, format!("{} held. Nothing is lost.", count(counts.held, "message is", "messages are")));
+        let arm = if paused > 0 {
+            Arm::Paused
+        } else {
+            Arm::NeedsYou
+        };
+        return (
+            arm,
+            format!(
+                "{} held. Nothing is lost.",
+                count(counts.held, "message is", "messages are")
+            ),
+        );
     }
     if paused > 0 {
-        return (Arm::Paused, format!("{} paused. {delivered} since midnight.", count(paused, "receiver is", "receivers are")));
+        return (
+            Arm::Paused,
+            format!(
+                "{} paused. {delivered} since midnight.",
+                count(paused, "receiver is", "receivers are")
+            ),
+        );
     }
     if nobody {
-        return (Arm::Clear, "Ready. Nobody is told of anything yet; add a webhook.".into());
+        return (
+            Arm::Clear,
+            "Ready. Nobody is told of anything yet; add a webhook.".into(),
+        );
     }
-    let waiting = if counts.waiting == 0 { "none waiting".to_owned() } else { format!("{} waiting", counts.waiting) };
-    (Arm::Clear, format!("All good. {delivered} since midnight, {waiting}."))
+    let waiting = if counts.waiting == 0 {
+        "none waiting".to_owned()
+    } else {
+        format!("{} waiting", counts.waiting)
+    };
+    (
+        Arm::Clear,
+        format!("All good. {delivered} since midnight, {waiting}."),
+    )
 }
 
 #[cfg(test)]
@@ -170,10 +260,24 @@ mod tests {
 
     #[test]
     fn the_sentence_says_the_most_urgent_first_and_held_is_never_a_failure() {
-        let counts = |delivered, waiting, held, failed| Counts { delivered, waiting, held, failed };
-        assert_eq!(sentence(&counts(23, 0, 0, 0), 0, 0, 0, false).1, "All good. 23 messages since midnight, none waiting.");
-        assert_eq!(sentence(&counts(1, 0, 4, 0), 4, 0, 0, false).0, Arm::Offline);
-        assert_eq!(sentence(&counts(1, 0, 4, 2), 4, 0, 0, false).0, Arm::NeedsYou);
+        let counts = |delivered, waiting, held, failed| Counts {
+            delivered,
+            waiting,
+            held,
+            failed,
+        };
+        assert_eq!(
+            sentence(&counts(23, 0, 0, 0), 0, 0, 0, false).1,
+            "All good. 23 messages since midnight, none waiting."
+        );
+        assert_eq!(
+            sentence(&counts(1, 0, 4, 0), 4, 0, 0, false).0,
+            Arm::Offline
+        );
+        assert_eq!(
+            sentence(&counts(1, 0, 4, 2), 4, 0, 0, false).0,
+            Arm::NeedsYou
+        );
         assert_eq!(sentence(&counts(1, 0, 0, 0), 0, 0, 1, false).0, Arm::Paused);
     }
 }

@@ -3,8 +3,8 @@
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
 //! is [`signature`], how it is made is [`send`]; when, is the outbox.
 
-pub mod signature;
 pub(crate) mod send;
+pub mod signature;
 pub(crate) mod store;
 
 use serde::{Deserialize, Serialize};
@@ -289,45 +289,82 @@ impl Settings {
                 place.clone_from(value);
             }
         }
-        set(&mut self.name, &patch.name.as_ref().map(|n| n.trim().to_owned()));
-        set(&mut self.url, &patch.url.as_ref().map(|u| u.trim().to_owned()));
+        set(
+            &mut self.name,
+            &patch.name.as_ref().map(|n| n.trim().to_owned()),
+        );
+        set(
+            &mut self.url,
+            &patch.url.as_ref().map(|u| u.trim().to_owned()),
+        );
         set(&mut self.events, &patch.events);
         set(&mut self.retry_attempts, &patch.retry_attempts);
         set(&mut self.retry_delay, &patch.retry_delay);
         set(&mut self.retry_schedule, &patch.retry_schedule);
         set(&mut self.timeout_seconds, &patch.timeout_seconds);
-        set(&mut self.allow_private_network, &patch.allow_private_network);
+        set(
+            &mut self.allow_private_network,
+            &patch.allow_private_network,
+        );
     }
 
     /// What is wrong with these settings, field by field. `known` are the workspace's event types.
     fn check<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Vec<FieldError> {
         let mut wrong = Vec::new();
-        let mut say = |path: &str, code: &str, message: String| wrong.push(FieldError::new(path, code, message));
+        let mut say = |path: &str, code: &str, message: String| {
+            wrong.push(FieldError::new(path, code, message))
+        };
         if self.name.is_empty() || self.name.chars().count() > 100 {
-            say("name", "invalid", "Give it a name of 1 to 100 characters.".into());
+            say(
+                "name",
+                "invalid",
+                "Give it a name of 1 to 100 characters.".into(),
+            );
         }
         if let Err(message) = crate::http::guard::check_url(&self.url, self.allow_private_network) {
             say("url", message.code, message.sentence.into());
         }
         if self.events.is_empty() {
-            say("events", "required", "Choose at least one event type, or all of them with [\"*\"].".into());
+            say(
+                "events",
+                "required",
+                "Choose at least one event type, or all of them with [\"*\"].".into(),
+            );
         }
         if !self.is_all() {
             for (i, name) in self.events.iter().enumerate() {
                 if !known.clone().any(|k| k == name) {
-                    let hint = crate::events::nearest(name, known.clone()).map(|n| format!(" Did you mean “{n}”?")).unwrap_or_default();
-                    say(&format!("events.{i}"), "unknown", format!("There is no event type of this name.{hint}"));
+                    let hint = crate::events::nearest(name, known.clone())
+                        .map(|n| format!(" Did you mean “{n}”?"))
+                        .unwrap_or_default();
+                    say(
+                        &format!("events.{i}"),
+                        "unknown",
+                        format!("There is no event type of this name.{hint}"),
+                    );
                 }
             }
         }
         if self.retry_attempts > 20 {
-            say("retryAttempts", "out_of_range", "Tries after the first may be 0 to 20.".into());
+            say(
+                "retryAttempts",
+                "out_of_range",
+                "Tries after the first may be 0 to 20.".into(),
+            );
         }
         if !(100..=3_600_000).contains(&self.retry_delay) {
-            say("retryDelay", "out_of_range", "The delay may be 100 to 3,600,000 milliseconds.".into());
+            say(
+                "retryDelay",
+                "out_of_range",
+                "The delay may be 100 to 3,600,000 milliseconds.".into(),
+            );
         }
         if !(5..=60).contains(&self.timeout_seconds) {
-            say("timeoutSeconds", "out_of_range", "The time limit may be 5 to 60 seconds.".into());
+            say(
+                "timeoutSeconds",
+                "out_of_range",
+                "The time limit may be 5 to 60 seconds.".into(),
+            );
         }
         wrong
     }

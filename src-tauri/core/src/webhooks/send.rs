@@ -31,24 +31,47 @@ pub(crate) struct Sent {
 const MASK: &str = "••••••";
 
 /// Calls the receiver once. `own_port` is where our own API listens: it is never called.
-pub(crate) async fn send(http: &Http, settings: &Settings, secret: &SecretString, message: Message<'_>, now: Time, own_port: Option<u16>) -> Sent {
+pub(crate) async fn send(
+    http: &Http,
+    settings: &Settings,
+    secret: &SecretString,
+    message: Message<'_>,
+    now: Time,
+    own_port: Option<u16>,
+) -> Sent {
     let started = Instant::now();
     let failed = |failure: Failure| Sent {
-        ended: Ended { failure: Some(failure), request_url: Some(settings.url.clone()), duration_ms: Some(0), ..Ended::default() },
+        ended: Ended {
+            failure: Some(failure),
+            request_url: Some(settings.url.clone()),
+            duration_ms: Some(0),
+            ..Ended::default()
+        },
         retry_after: None,
     };
     let url = match guard::check_url(&settings.url, settings.allow_private_network) {
         Ok(url) => url,
         Err(_) => return failed(Failure::new(Code::BlockedAddress)),
     };
-    if own_port.is_some() && url.port_or_known_default() == own_port && crate::http::literal_class(&url) == Some(guard::Class::Loopback) {
+    if own_port.is_some()
+        && url.port_or_known_default() == own_port
+        && crate::http::literal_class(&url) == Some(guard::Class::Loopback)
+    {
         return failed(Failure::new(Code::BlockedAddress));
     }
     let Some((headers, shown)) = headers(&message, secret.expose_secret(), now) else {
         return failed(Failure::new(Code::Internal));
     };
     let timeout = Duration::from_secs(settings.timeout_seconds.into());
-    let called = http.post(Call { url, allow_private: settings.allow_private_network, headers, body: message.body, timeout }).await;
+    let called = http
+        .post(Call {
+            url,
+            allow_private: settings.allow_private_network,
+            headers,
+            body: message.body,
+            timeout,
+        })
+        .await;
     let mut ended = Ended {
         duration_ms: Some(elapsed_ms(started)),
         request_url: Some(settings.url.clone()),
@@ -85,21 +108,39 @@ fn judge(status: u16) -> Option<Failure> {
 }
 
 /// The headers as sent, and as shown in the log.
-fn headers(message: &Message<'_>, secret: &str, now: Time) -> Option<(HeaderMap, BTreeMap<String, String>)> {
+fn headers(
+    message: &Message<'_>,
+    secret: &str,
+    now: Time,
+) -> Option<(HeaderMap, BTreeMap<String, String>)> {
     let values: [(&'static str, String, bool); 7] = [
         ("content-type", "application/json".to_owned(), false),
         ("x-webhook-event", message.event_type.to_owned(), false),
         ("x-webhook-timestamp", now.as_ms().to_string(), false),
-        ("x-webhook-signature", signature::hex(secret, now, &message.body), true),
+        (
+            "x-webhook-signature",
+            signature::hex(secret, now, &message.body),
+            true,
+        ),
         ("webhook-id", message.event_id.to_owned(), false),
         ("webhook-timestamp", now.as_seconds().to_string(), false),
-        ("webhook-signature", signature::standard(secret, message.event_id, now, &message.body), true),
+        (
+            "webhook-signature",
+            signature::standard(secret, message.event_id, now, &message.body),
+            true,
+        ),
     ];
     let mut headers = HeaderMap::with_capacity(values.len());
     let mut shown = BTreeMap::new();
     for (name, value, secret) in values {
-        headers.insert(HeaderName::from_static(name), HeaderValue::from_str(&value).ok()?);
-        shown.insert(name.to_owned(), if secret { MASK.to_owned() } else { value });
+        headers.insert(
+            HeaderName::from_static(name),
+            HeaderValue::from_str(&value).ok()?,
+        );
+        shown.insert(
+            name.to_owned(),
+            if secret { MASK.to_owned() } else { value },
+        );
     }
     Some((headers, shown))
 }

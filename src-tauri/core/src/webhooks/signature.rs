@@ -29,7 +29,9 @@ pub fn fresh_secret() -> Result<String> {
 
 fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     // HMAC takes keys of every length (RFC 2104, section 2), so that the error cannot occur.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else { return [0; 32] };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key) else {
+        return [0; 32];
+    };
     for part in parts {
         mac.update(part);
     }
@@ -41,11 +43,13 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
 pub fn hex(secret: &str, at: Time, body: &[u8]) -> String {
     let time = at.as_ms().to_string();
     let digest = mac(secret.as_bytes(), &[time.as_bytes(), b".", body]);
-    digest.iter().fold(String::with_capacity(64), |mut text, byte| {
-        // Writing into a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    digest
+        .iter()
+        .fold(String::with_capacity(64), |mut text, byte| {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// One entry of `webhook-signature`: `v1,` and base64 over `{id}.{seconds}.{body}`, key = the bytes
@@ -53,9 +57,17 @@ pub fn hex(secret: &str, at: Time, body: &[u8]) -> String {
 #[must_use]
 pub fn standard(secret: &str, id: &str, at: Time, body: &[u8]) -> String {
     let encoded = secret.strip_prefix(PREFIX).unwrap_or(secret);
-    let key = STANDARD.decode(encoded).unwrap_or_else(|_| encoded.as_bytes().to_vec());
+    let key = STANDARD
+        .decode(encoded)
+        .unwrap_or_else(|_| encoded.as_bytes().to_vec());
     let time = at.as_seconds().to_string();
-    format!("v1,{}", STANDARD.encode(mac(&key, &[id.as_bytes(), b".", time.as_bytes(), b".", body])))
+    format!(
+        "v1,{}",
+        STANDARD.encode(mac(
+            &key,
+            &[id.as_bytes(), b".", time.as_bytes(), b".", body]
+        ))
+    )
 }
 
 #[cfg(test)]
@@ -68,7 +80,12 @@ mod tests {
     fn the_vector_of_the_standard_webhooks_specification_is_met() {
         let at = Time::from_ms(1_614_265_330_000);
         assert_eq!(
-            standard(SECRET, "msg_p5jXN8AQM9LWM0D4loKWxJek", at, br#"{"test": 2432232314}"#),
+            standard(
+                SECRET,
+                "msg_p5jXN8AQM9LWM0D4loKWxJek",
+                at,
+                br#"{"test": 2432232314}"#
+            ),
             "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
         );
     }
@@ -80,8 +97,14 @@ mod tests {
         let body = br#"{"b":1e2,"a":"\u00e9"}"#;
         let mut headers = http::HeaderMap::new();
         headers.insert("webhook-id", "evt_1".parse().unwrap());
-        headers.insert("webhook-timestamp", now.as_seconds().to_string().parse().unwrap());
-        headers.insert("webhook-signature", standard(&secret, "evt_1", now, body).parse().unwrap());
+        headers.insert(
+            "webhook-timestamp",
+            now.as_seconds().to_string().parse().unwrap(),
+        );
+        headers.insert(
+            "webhook-signature",
+            standard(&secret, "evt_1", now, body).parse().unwrap(),
+        );
         let judge = standardwebhooks::Webhook::new(&secret).unwrap();
         assert!(judge.verify(body, &headers).is_ok());
         assert!(judge.verify(b"{}", &headers).is_err());
@@ -98,6 +121,10 @@ mod tests {
     fn by_hand(key: &str, message: &str) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).unwrap();
         mac.update(message.as_bytes());
-        mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect()
+        mac.finalize()
+            .into_bytes()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect()
     }
 }
