@@ -101,11 +101,16 @@ function byHttp(credential: string | null): Transport {
       return { status: answer.status, body: await answer.text() };
     },
     changes(heard) {
-      const stop = new AbortController();
+      let stopped = false;
+      let listening = new AbortController();
+      // A page that was left is kept for "Back", and with it a connection of the few there are to one host.
+      const left = (): void => listening.abort();
+      addEventListener("pagehide", left);
       void (async () => {
-        for (let first = true; !stop.signal.aborted; first = false) {
+        for (let first = true; !stopped; first = false) {
+          listening = new AbortController();
           try {
-            const answer = await fetch("/api/changes", { headers: authorization, signal: stop.signal, cache: "no-store" });
+            const answer = await fetch("/api/changes", { headers: authorization, signal: listening.signal, cache: "no-store" });
             if (answer.ok && answer.body) {
               if (!first) heard(null);
               await listenTo(answer.body, heard);
@@ -113,10 +118,14 @@ function byHttp(credential: string | null): Transport {
           } catch {
             // The engine went away, or this page stops listening; the loop tells which.
           }
-          if (!stop.signal.aborted) await new Promise((later) => setTimeout(later, 2000));
+          if (!stopped) await new Promise((later) => setTimeout(later, 2000));
         }
       })();
-      return () => stop.abort();
+      return () => {
+        stopped = true;
+        removeEventListener("pagehide", left);
+        listening.abort();
+      };
     },
     ready: () => {},
   };
