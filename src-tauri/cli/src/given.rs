@@ -86,7 +86,7 @@ pub(crate) fn with_query(path: &str, query: &[(&str, Option<String>)]) -> String
     if given.peek().is_none() {
         return path.to_owned();
     }
-    let mut text = form_urlencoded::Serializer::new(format!("{path}?"));
+    let mut text = form_urlencoded::Serializer::for_suffix(format!("{path}?"), path.len() + 1);
     for (name, value) in given {
         text.append_pair(name, value);
     }
