@@ -63,12 +63,13 @@ impl Guard {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<axum::BoxError>,
     {
+        let is_page = self.page.is_some() && Page::is_for(request.uri().path());
         let mut response = match self.let_in(request).await {
             Ok(response) => response,
             Err(problem) => problem.into_response(),
         };
         let headers = response.headers_mut();
-        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(if is_page { "no-cache" } else { "no-store" }));
         headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         response
     }

@@ -187,7 +187,16 @@ fn field_error(path: &str, message: &str) -> FieldError {
     if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
         return FieldError::new(path, "type", format!("This is {found}; expected is {expected}."));
     }
-    FieldError::new(path, "invalid", format!("This does not fit: {message}."))
+    let sentence = if let Some((_, known)) = message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected ")) {
+        format!("This can be {}.", known.trim_start_matches("one of ").replace('`', ""))
+    } else if message.starts_with("must ") {
+        format!("This {message}.")
+    } else if message.contains("digit") || message.contains("integer") || message.contains("number") {
+        "This has to be a whole number in its range.".to_owned()
+    } else {
+        format!("This does not fit: {message}.")
+    };
+    FieldError::new(path, "invalid", sentence)
 }
 
 fn without_position(message: &str) -> &str {
