@@ -1,0 +1,68 @@
+// The two ways to look at Signalbox: its own window, and a browser at `signalctl serve --ui`.
+
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { Browser } from "./webdriver.mjs";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+const built = `${process.env.CARGO_TARGET_DIR ?? `${root}target`}/debug`;
+
+export function signalctl(home, ...args) {
+  return JSON.parse(execFileSync(`${built}/signalctl`, [...args, "--json"], { env: { ...process.env, SIGNALBOX_HOME: home } }));
+}
+
+/** Ends when `pid` has: its folder in /proc is gone. */
+async function gone(browser, pid) {
+  await browser.patiently(() => {
+    try {
+      process.kill(pid, 0);
+    } catch {
+      return;
+    }
+    throw new Error(`process ${pid} did not end`);
+  });
+}
+
+export const engines = {
+  async window(home) {
+    const browser = await Browser.start(
+      "WebKitWebDriver",
+      { "webkitgtk:browserOptions": { binary: `${built}/signalbox`, args: [] } },
+      { TAURI_WEBVIEW_AUTOMATION: "true", SIGNALBOX_HOME: home });
+    await browser.patiently(() => browser.run("if (!document.querySelector('h1')) throw new Error('not yet'); return true"));
+    return {
+      browser,
+      async quit() {
+        const { pid } = JSON.parse(readFileSync(`${home}/api.json`));
+        // Not waited for: the page that would answer goes away.
+        await browser.run("setTimeout(() => window.__TAURI_INTERNALS__.invoke('quit'))");
+        await gone(browser, pid);
+        await browser.end();
+      },
+    };
+  },
+
+  async chromium(home) {
+    const serve = spawn(`${built}/signalctl`, ["serve", "--port", "0", "--ui", `${root}ui/dist`], {
+      stdio: ["ignore", "pipe", "inherit"], env: { ...process.env, SIGNALBOX_HOME: home },
+    });
+    const [line] = await once(createInterface(serve.stdout), "line");
+    const browser = await Browser.start("chromedriver", {
+      "goog:chromeOptions": { args: ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--window-size=1180,760"] },
+    });
+    await browser.call("POST", "/url", { url: JSON.parse(line).ui });
+    return {
+      browser,
+      async quit() {
+        await browser.end();
+        const ended = once(serve, "exit");
+        serve.kill("SIGTERM");
+        const [code] = await ended;
+        if (code !== 0) throw new Error(`signalctl serve ended with ${code}`);
+      },
+    };
+  },
+};

@@ -1,0 +1,112 @@
+// One small WebDriver client for WebKitWebDriver and chromedriver alike, in the words of a person:
+// press, write, see.
+
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+
+const ELEMENT = "element-6066-11e4-a52e-4f735466cecf";
+const PATIENCE_MS = 20_000;
+
+export async function freePort() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address();
+  server.close();
+  await once(server, "close");
+  return port;
+}
+
+export class Browser {
+  static async start(program, capabilities, env = {}) {
+    const port = await freePort();
+    const driver = spawn(program, [`--port=${port}`], { stdio: "ignore", env: { ...process.env, ...env } });
+    const browser = new Browser(driver, `http://127.0.0.1:${port}`);
+    await browser.patiently(() => browser.call("GET", "/status"));
+    const { sessionId } = await browser.call("POST", "/session", { capabilities: { alwaysMatch: capabilities } });
+    browser.base += `/session/${sessionId}`;
+    await browser.call("POST", "/timeouts", { script: PATIENCE_MS });
+    return browser;
+  }
+
+  constructor(driver, base) {
+    this.driver = driver;
+    this.base = base;
+  }
+
+  async call(method, path, body) {
+    const answer = await fetch(this.base + path, { signal: AbortSignal.timeout(2 * PATIENCE_MS), method, body: body && JSON.stringify(body), headers: body && { "content-type": "application/json" } });
+    const { value } = await answer.json();
+    if (!answer.ok) throw new Error(`${value.error}: ${value.message}`);
+    return value;
+  }
+
+  /** Until a driver answers, or a page that is on its way has come. */
+  async patiently(attempt) {
+    for (let end = Date.now() + PATIENCE_MS; ; ) {
+      try {
+        return await attempt();
+      } catch (error) {
+        if (Date.now() > end) throw error;
+        await new Promise((later) => setTimeout(later, 50));
+      }
+    }
+  }
+
+  run(script, ...args) {
+    return this.call("POST", "/execute/sync", { script, args });
+  }
+  later(script, ...args) {
+    return this.call("POST", "/execute/async", { script, args });
+  }
+
+  /** What the expression finds, as soon as a change of the page lets it find something. */
+  async found(expression, ...args) {
+    const script = `
+      const done = arguments[arguments.length - 1], given = [...arguments].slice(0, -1);
+      const look = () => (function () { return ${expression} }).apply(null, given);
+      const hit = look();
+      if (hit) return done(hit);
+      const watch = new MutationObserver(() => { const hit = look(); if (hit) { watch.disconnect(); done(hit); } });
+      watch.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });`;
+    try {
+      return await this.later(script, ...args);
+    } catch (error) {
+      const page = await this.run("return document.body?.innerText ?? ''").catch(() => "");
+      throw new Error(`${error.message}\nlooked for ${expression} of ${JSON.stringify(args)}; the page says:\n${page}`);
+    }
+  }
+
+  see(text) {
+    return this.found("document.body?.innerText.includes(arguments[0])", text);
+  }
+
+  async press(name, within = "body") {
+    const element = await this.found(
+      `[...document.querySelectorAll(arguments[1] + " :is(a, button, label)")].find((one) => one.innerText.trim().startsWith(arguments[0]) && one.getClientRects().length)`,
+      name, within);
+    await this.call("POST", `/element/${element[ELEMENT]}/click`, {});
+  }
+
+  async write(selector, text) {
+    const element = await this.found("document.querySelector(arguments[0])", selector);
+    await this.call("POST", `/element/${element[ELEMENT]}/value`, { text });
+  }
+
+  async go(page) {
+    await this.run(`location.hash = "#/${page}"`);
+  }
+
+  async picture(path) {
+    await writeFile(path, Buffer.from(await this.call("GET", "/screenshot"), "base64"));
+  }
+
+  /** Ends the driver; what it drove ends before. */
+  async end() {
+    await this.call("DELETE", "").catch(() => {});
+    const gone = once(this.driver, "exit");
+    this.driver.kill();
+    await gone;
+  }
+}
