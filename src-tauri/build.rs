@@ -6,7 +6,12 @@ fn main() {
     println!("cargo:rerun-if-changed=src-tauri/capabilities");
     let attributes = Attributes::new()
         .capabilities_path_pattern("./src-tauri/capabilities/**/*")
-        .app_manifest(AppManifest::new().commands(&["request", "open_link", "quit", "window_ready"]));
+        .app_manifest(AppManifest::new().commands(&[
+            "request",
+            "open_link",
+            "quit",
+            "window_ready",
+        ]));
     if let Err(error) = tauri_build::try_build(attributes) {
         eprintln!("{error:#}");
         std::process::exit(1);

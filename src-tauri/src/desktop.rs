@@ -32,7 +32,10 @@ pub(crate) fn quit(app: AppHandle) {
 
 fn is_web_page(url: &str) -> bool {
     url.parse::<Uri>().is_ok_and(|uri| {
-        uri.scheme_str() == Some("https") && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'))
+        uri.scheme_str() == Some("https")
+            && uri
+                .authority()
+                .is_some_and(|authority| !authority.as_str().contains('@'))
     })
 }
 
@@ -43,7 +46,15 @@ mod tests {
     #[test]
     fn only_https_pages_without_a_login_are_opened() {
         assert!(is_web_page("https://example.com/a?b=c"));
-        for other in ["http://example.com", "file:///etc/passwd", "javascript:alert(1)", "https://a@b.example", "/etc/passwd", "mailto:a@b.example", ""] {
+        for other in [
+            "http://example.com",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "https://a@b.example",
+            "/etc/passwd",
+            "mailto:a@b.example",
+            "",
+        ] {
             assert!(!is_web_page(other), "{other}");
         }
     }

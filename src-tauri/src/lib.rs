@@ -17,7 +17,9 @@ use std::{
 };
 
 use axum::{Json, Router, http::StatusCode};
-use signalbox_core::{Config, Error, Hub};
+use futures_util::StreamExt;
+use signalbox_api::{ServeOptions, edge};
+use signalbox_core::{Config, Error, Hub, Kind};
 use signalbox_practice::Receiver;
 use tauri::{AppHandle, Emitter, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
@@ -40,7 +42,8 @@ const QUIT_WITHIN: Duration = Duration::from_secs(20);
 
 /// Runs the app until the owner quits.
 pub fn run(options: Options) -> ExitCode {
-    let config = match signalbox_api::edge::config_from_env() {
+    edge::keep_files_private();
+    let config = match edge::config_from_env() {
         Ok(config) => config,
         Err(error) => {
             eprintln!("{error}");
@@ -49,17 +52,22 @@ pub fn run(options: Options) -> ExitCode {
     };
     let home = config.home.clone();
     // The lock on the data folder decides who owns it, before anything else is started.
-    let (engine, router) = match tauri::async_runtime::block_on(Engine::start(config, options.practice)) {
-        Ok(engine) => {
-            let router = signalbox_api::router(Arc::clone(&engine.hub));
-            (Some(engine), router)
-        }
-        Err(error) => {
-            tracing::error!(%error, "the data could not be opened");
-            (None, only_says(error))
-        }
+    let (engine, router) =
+        match tauri::async_runtime::block_on(Engine::start(config, options.practice)) {
+            Ok(engine) => {
+                let router = signalbox_api::router(Arc::clone(&engine.hub));
+                (Some(engine), router)
+            }
+            Err(error) => {
+                eprintln!("{error}");
+                (None, only_says(error))
+            }
+        };
+    let shell = Shell {
+        engine,
+        home: home.clone(),
+        quitting: watch::channel(false).0,
     };
-    let shell = Shell { engine, home: home.clone(), quitting: watch::channel(false).0 };
 
     let built = tauri::Builder::default()
         // Registered first: a second start ends here and raises the window of the first.
@@ -75,7 +83,11 @@ pub fn run(options: Options) -> ExitCode {
                 .with_state_flags(StateFlags::SIZE | StateFlags::POSITION | StateFlags::MAXIMIZED)
                 .build(),
         )
-        .plugin(tauri_plugin_opener::Builder::new().open_js_links_on_click(false).build())
+        .plugin(
+            tauri_plugin_opener::Builder::new()
+                .open_js_links_on_click(false)
+                .build(),
+        )
         .invoke_handler(tauri::generate_handler![
             request::request,
             desktop::open_link,
@@ -92,7 +104,9 @@ pub fn run(options: Options) -> ExitCode {
     match built {
         Ok(app) => ExitCode::from(u8::try_from(app.run_return(on_run_event)).unwrap_or(1)),
         Err(error) => {
-            eprintln!("Signalbox could not open a window here: {error}\nWithout a desktop, `signalctl serve` does the same work.");
+            eprintln!(
+                "Signalbox could not open a window here: {error}\nWithout a desktop, `signalctl serve` does the same work."
+            );
             ExitCode::FAILURE
         }
     }
@@ -106,11 +120,34 @@ struct Engine {
 
 impl Engine {
     async fn start(config: Config, practice: bool) -> Result<Self, Error> {
+        let home = config.home.clone();
         let hub = Hub::open(config).await?;
-        let practice = if practice { Some(signalbox_api::edge::practice(&hub).await?) } else { None };
+        edge::start_logging(&home)?;
+        let practice = if practice {
+            Some(open_practice(&hub).await?)
+        } else {
+            None
+        };
         hub.start();
-        Ok(Self { hub, _practice: practice })
+        Ok(Self {
+            hub,
+            _practice: practice,
+        })
     }
+}
+
+async fn open_practice(hub: &Hub) -> Result<Receiver, Error> {
+    let receiver = Receiver::start(([127, 0, 0, 1], 0))
+        .await
+        .map_err(|error| Error {
+            source: Some(error.into()),
+            ..Error::new(
+                Kind::Internal,
+                "The practice receiver could not start. Start Signalbox again.",
+            )
+        })?;
+    hub.open_practice(&receiver.url()).await?;
+    Ok(receiver)
 }
 
 /// What the shell holds while the app runs.
@@ -135,7 +172,8 @@ impl Shell {
 fn begin(app: &AppHandle, options: Options) {
     let shell = app.state::<Shell>();
     if let Some(engine) = &shell.engine {
-        tauri::async_runtime::spawn(signalbox_api::serve(Arc::clone(&engine.hub), quitting(shell.quitting.subscribe())));
+        let told = shell.quitting.subscribe();
+        tauri::async_runtime::spawn(serve(Arc::clone(&engine.hub), told));
         tauri::async_runtime::spawn(forward_changes(app.clone(), Arc::clone(&engine.hub)));
         tray::put_up(app);
     }
@@ -145,8 +183,24 @@ fn begin(app: &AppHandle, options: Options) {
     }
 }
 
+/// Other software is answered for as long as the app runs. Without the port the window works all
+/// the same; *Connect your software* says what is in the way.
+async fn serve(hub: Arc<Hub>, told: watch::Receiver<bool>) {
+    if let Err(error) = signalbox_api::serve(hub, ServeOptions::default(), quitting(told)).await {
+        tracing::warn!(%error, "other software cannot reach Signalbox");
+    }
+}
+
+/// Tells the page and the tray what to look at again.
 async fn forward_changes(app: AppHandle, hub: Arc<Hub>) {
-    let _ = (app, hub);
+    tray::refresh(&app).await;
+    let mut changes = std::pin::pin!(signalbox_api::merged(hub.changes(), None));
+    while let Some(changed) = changes.next().await {
+        if let Err(error) = app.emit_to(window::LABEL, "change", changed) {
+            tracing::warn!(%error, "the window could not be told of a change");
+        }
+        tray::refresh(&app).await;
+    }
 }
 
 /// Ends the app once what is in flight has ended, or when that takes too long.
@@ -161,7 +215,9 @@ fn quit(app: &AppHandle) {
     let app = app.clone();
     tauri::async_runtime::spawn(async move {
         if let Some(engine) = &app.state::<Shell>().engine
-            && tokio::time::timeout(QUIT_WITHIN, engine.hub.stop()).await.is_err()
+            && tokio::time::timeout(QUIT_WITHIN, engine.hub.stop())
+                .await
+                .is_err()
         {
             tracing::warn!("a delivery did not end in time; it goes on at the next start");
         }
@@ -178,7 +234,10 @@ async fn quit_on_signal(app: AppHandle) {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
-        if let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        if let (Ok(mut terminate), Ok(mut interrupt)) = (
+            signal(SignalKind::terminate()),
+            signal(SignalKind::interrupt()),
+        ) {
             tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
             quit(&app);
         }
@@ -190,7 +249,10 @@ async fn quit_on_signal(app: AppHandle) {
 }
 
 fn on_run_event(app: &AppHandle, event: RunEvent) {
-    if let RunEvent::ExitRequested { code: None, api, .. } = event {
+    if let RunEvent::ExitRequested {
+        code: None, api, ..
+    } = event
+    {
         // The desktop ends the session, or the last window is gone: the same careful way out.
         api.prevent_exit();
         quit(app);

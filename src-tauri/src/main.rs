@@ -61,9 +61,17 @@ fn prepare_webkit() {
 /// Whether there is a render node that this user may open.
 #[cfg(target_os = "linux")]
 fn has_gpu() -> bool {
-    let Ok(nodes) = std::fs::read_dir("/dev/dri") else { return false };
+    let Ok(nodes) = std::fs::read_dir("/dev/dri") else {
+        return false;
+    };
     nodes
         .flatten()
         .filter(|node| node.file_name().to_string_lossy().starts_with("renderD"))
-        .any(|node| std::fs::OpenOptions::new().read(true).write(true).open(node.path()).is_ok())
+        .any(|node| {
+            std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(node.path())
+                .is_ok()
+        })
 }

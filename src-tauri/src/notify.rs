@@ -16,7 +16,11 @@ pub(crate) fn explain_closing(app: &AppHandle) {
     if told.exists() {
         return;
     }
-    let way_back = if crate::tray::is_up(app) { "Its icon beside the clock brings it back." } else { "Start it again to bring it back." };
+    let way_back = if crate::tray::is_up(app) {
+        "Its icon beside the clock brings it back."
+    } else {
+        "Start it again to bring it back."
+    };
     let body = format!("Events are still taken and sent on. {way_back}");
     // A desktop without notifications may let the caller wait.
     std::thread::spawn(move || {

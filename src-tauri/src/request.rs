@@ -29,8 +29,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     fn refused(status: StatusCode, title: &str, detail: &str) -> Self {
-        let body = serde_json::json!({ "title": title, "status": status.as_u16(), "detail": detail });
-        Self { status: status.as_u16(), body: body.to_string() }
+        let body =
+            serde_json::json!({ "title": title, "status": status.as_u16(), "detail": detail });
+        Self {
+            status: status.as_u16(),
+            body: body.to_string(),
+        }
     }
 }
 
@@ -48,7 +52,13 @@ pub(crate) async fn request(
 
 impl Door {
     /// Asks the router.
-    pub(crate) async fn ask(&self, method: &str, path: &str, body: Option<String>, workspace: Option<&str>) -> Answer {
+    pub(crate) async fn ask(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<String>,
+        workspace: Option<&str>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -57,7 +67,11 @@ impl Door {
             request = request.header("signalbox-workspace", workspace);
         }
         let Ok(request) = request.body(Body::from(body.unwrap_or_default())) else {
-            return Answer::refused(StatusCode::BAD_REQUEST, "Not a request", "The window asked for something that is no address.");
+            return Answer::refused(
+                StatusCode::BAD_REQUEST,
+                "Not a request",
+                "The window asked for something that is no address.",
+            );
         };
         let answer = match self.0.clone().oneshot(request).await {
             Ok(answer) => answer,
@@ -80,9 +94,14 @@ async fn read(answer: Response) -> Answer {
             "The window hears of changes by the event `change`.",
         );
     }
-    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES).collect().await;
+    let body = Limited::new(answer.into_body(), MAX_ANSWER_BYTES)
+        .collect()
+        .await;
     match body.map(|body| String::from_utf8(body.to_bytes().into())) {
-        Ok(Ok(body)) => Answer { status: status.as_u16(), body },
+        Ok(Ok(body)) => Answer {
+            status: status.as_u16(),
+            body,
+        },
         _ => Answer::refused(
             StatusCode::BAD_GATEWAY,
             "Too much for the window",
@@ -93,26 +112,57 @@ async fn read(answer: Response) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use axum::{Json, routing::{get, post}};
+    use axum::{
+        Json,
+        routing::{get, post},
+    };
 
     use super::*;
 
     fn door() -> Door {
         Door(
             Router::new()
-                .route("/api/echo", post(|headers: header::HeaderMap, body: String| async move {
-                    let workspace = headers.get("signalbox-workspace").and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-                    (StatusCode::ACCEPTED, Json(serde_json::json!({ "workspace": workspace, "body": body })))
-                }))
-                .route("/api/changes", get(|| async { ([(header::CONTENT_TYPE, "text/event-stream")], "data: {}\n\n") })),
+                .route(
+                    "/api/echo",
+                    post(|headers: header::HeaderMap, body: String| async move {
+                        let workspace = headers
+                            .get("signalbox-workspace")
+                            .and_then(|name| name.to_str().ok())
+                            .unwrap_or_default()
+                            .to_owned();
+                        (
+                            StatusCode::ACCEPTED,
+                            Json(serde_json::json!({ "workspace": workspace, "body": body })),
+                        )
+                    }),
+                )
+                .route(
+                    "/api/changes",
+                    get(|| async {
+                        (
+                            [(header::CONTENT_TYPE, "text/event-stream")],
+                            "data: {}\n\n",
+                        )
+                    }),
+                ),
         )
     }
 
     #[tokio::test]
     async fn a_request_of_the_page_reaches_the_router_with_its_body_and_its_workspace() {
-        let answer = door().ask("POST", "/api/echo", Some("{\"a\":1e2}".into()), Some("Practice")).await;
+        let answer = door()
+            .ask(
+                "POST",
+                "/api/echo",
+                Some("{\"a\":1e2}".into()),
+                Some("Practice"),
+            )
+            .await;
         assert_eq!(answer.status, 202);
-        assert_eq!(answer.body, r#"{"body":"{\"a\":1e2}","workspace":"Practice"}"#);
+        assert_eq!(
+            answer.body,
+            r#"{"body":"{\"a\":1e2}","workspace":"Practice"}"#
+        );
     }
 
     #[tokio::test]
@@ -124,6 +174,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_stream_without_an_end_is_not_waited_for() {
-        assert_eq!(door().ask("GET", "/api/changes", None, None).await.status, 406);
+        assert_eq!(
+            door().ask("GET", "/api/changes", None, None).await.status,
+            406
+        );
     }
 }

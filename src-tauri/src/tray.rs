@@ -59,7 +59,9 @@ pub(crate) fn put_up(app: &AppHandle) {
     match catch_unwind(AssertUnwindSafe(|| build(app))) {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the tray icon could not be put up"),
-        Err(_) => tracing::warn!("the tray icon could not be put up: libayatana-appindicator3 is not installed"),
+        Err(_) => tracing::warn!(
+            "the tray icon could not be put up: libayatana-appindicator3 is not installed"
+        ),
     }
 }
 
@@ -70,8 +72,12 @@ pub(crate) fn is_up(app: &AppHandle) -> bool {
 
 /// Looks how things stand in all workspaces and shows the worst.
 pub(crate) async fn refresh(app: &AppHandle) {
-    let Some(tray) = app.tray_by_id(ID) else { return };
-    let Some(today) = worst(&app.state::<Door>()).await else { return };
+    let Some(tray) = app.tray_by_id(ID) else {
+        return;
+    };
+    let Some(today) = worst(&app.state::<Door>()).await else {
+        return;
+    };
     let shown = show(app, &tray, &today);
     if let Err(error) = shown {
         tracing::warn!(%error, "the tray icon could not be changed");
@@ -83,8 +89,12 @@ async fn worst(door: &Door) -> Option<Today> {
     let listed: Workspaces = serde_json::from_str(&listed.body).ok()?;
     let mut worst: Option<Today> = None;
     for workspace in listed.workspaces {
-        let answer = door.ask("GET", "/api/today", None, Some(&workspace.id)).await;
-        let Ok(today) = serde_json::from_str::<Today>(&answer.body) else { continue };
+        let answer = door
+            .ask("GET", "/api/today", None, Some(&workspace.id))
+            .await;
+        let Ok(today) = serde_json::from_str::<Today>(&answer.body) else {
+            continue;
+        };
         if worst.as_ref().is_none_or(|worst| worst.arm < today.arm) {
             worst = Some(today);
         }
@@ -122,7 +132,12 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
             _ => {}
         })
         .on_tray_icon_event(|tray, event| {
-            if let TrayIconEvent::Click { button: MouseButton::Left, button_state: MouseButtonState::Up, .. } = event {
+            if let TrayIconEvent::Click {
+                button: MouseButton::Left,
+                button_state: MouseButtonState::Up,
+                ..
+            } = event
+            {
                 window::open(tray.app_handle());
             }
         })
@@ -141,7 +156,11 @@ fn icon(arm: Arm) -> Image<'static> {
     if cfg!(target_os = "macos") {
         return drawn;
     }
-    let white = drawn.rgba().chunks_exact(4).flat_map(|pixel| [0xff, 0xff, 0xff, pixel.last().copied().unwrap_or(0)]).collect();
+    let white = drawn
+        .rgba()
+        .chunks_exact(4)
+        .flat_map(|pixel| [0xff, 0xff, 0xff, pixel.last().copied().unwrap_or(0)])
+        .collect();
     Image::new_owned(white, drawn.width(), drawn.height())
 }
 
@@ -167,12 +186,16 @@ mod tests {
 
     #[test]
     fn the_worst_workspace_is_what_the_tray_shows() {
-        assert!(Arm::Clear < Arm::Paused && Arm::Paused < Arm::Offline && Arm::Offline < Arm::NeedsYou);
+        assert!(
+            Arm::Clear < Arm::Paused && Arm::Paused < Arm::Offline && Arm::Offline < Arm::NeedsYou
+        );
     }
 
     #[test]
     fn every_state_has_its_own_shape() {
-        let shapes: Vec<_> = [Arm::Clear, Arm::Paused, Arm::Offline, Arm::NeedsYou].map(|arm| icon(arm).rgba().to_vec()).into();
+        let shapes: Vec<_> = [Arm::Clear, Arm::Paused, Arm::Offline, Arm::NeedsYou]
+            .map(|arm| icon(arm).rgba().to_vec())
+            .into();
         for (at, shape) in shapes.iter().enumerate() {
             assert!(shapes.iter().skip(at + 1).all(|other| other != shape));
         }

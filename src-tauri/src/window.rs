@@ -36,7 +36,10 @@ pub(crate) fn open(app: &AppHandle) {
 
 /// Shows a window that exists.
 pub(crate) fn show(window: &WebviewWindow) {
-    let shown = window.unminimize().and_then(|()| window.show()).and_then(|()| window.set_focus());
+    let shown = window
+        .unminimize()
+        .and_then(|()| window.show())
+        .and_then(|()| window.set_focus());
     if let Err(error) = shown {
         tracing::warn!(%error, "the window could not be shown");
     }
@@ -57,7 +60,11 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
             }
         })
         .build()?;
-    let ground = if window.theme().is_ok_and(|theme| theme == Theme::Dark) { COAL } else { PAPER };
+    let ground = if window.theme().is_ok_and(|theme| theme == Theme::Dark) {
+        COAL
+    } else {
+        PAPER
+    };
     window.set_background_color(Some(ground))?;
     let closing = window.clone();
     window.on_window_event(move |event| {
@@ -87,7 +94,11 @@ fn close(window: &WebviewWindow) {
     if !shell.keeps_working() {
         return quit(app);
     }
-    let stepped_aside = if Shell::has_way_back(app) { window.hide() } else { window.minimize() };
+    let stepped_aside = if Shell::has_way_back(app) {
+        window.hide()
+    } else {
+        window.minimize()
+    };
     if let Err(error) = stepped_aside {
         tracing::warn!(%error, "the window could not be closed");
     }
@@ -113,7 +124,14 @@ mod tests {
     #[test]
     fn the_window_stays_on_its_own_page() -> Result<(), Box<dyn std::error::Error>> {
         assert!(is_own_page(&"tauri://localhost/#/activity".parse()?));
-        for other in ["https://example.com/", "http://127.0.0.1:7465/", "tauri://localhost.example/", "file:///etc/passwd", "data:text/html,hi", "about:blank"] {
+        for other in [
+            "https://example.com/",
+            "http://127.0.0.1:7465/",
+            "tauri://localhost.example/",
+            "file:///etc/passwd",
+            "data:text/html,hi",
+            "about:blank",
+        ] {
             assert!(!is_own_page(&other.parse()?), "{other}");
         }
         Ok(())
