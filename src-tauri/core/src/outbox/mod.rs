@@ -1,9 +1,9 @@
 //! The outbox: what is due, claimed, sent, finished.
 //!
-//! The rows of `deliveries` are the queue. [`intake`] writes an event and its deliveries in one
-//! transaction, and gives those that may go at once their first attempt there; [`worker`] claims
-//! the rest when they are due. [`lanes`] decides who may start, [`retry`] when the next try is,
-//! [`network`] whether a failure means *offline*.
+//! The rows of `deliveries` are the queue. `intake` writes an event and its deliveries in one
+//! transaction, and gives those that may go at once their first attempt there; `worker` claims
+//! the rest when they are due. `lanes` decides who may start, `retry` when the next try is,
+//! `network` whether a failure means *offline*.
 
 pub(crate) mod finish;
 mod intake;

@@ -1,7 +1,7 @@
 //! Webhooks: endpoints of other software that are told about events.
 //!
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
-//! is [`signature`], how it is made is [`send`]; when, is the outbox.
+//! is [`signature`], how it is made is `send`; when, is the outbox.
 
 pub(crate) mod send;
 pub mod signature;
