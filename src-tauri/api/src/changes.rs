@@ -33,7 +33,7 @@ pub struct Changed {
 }
 
 /// Changes as they come, the first at once and what follows gathered for a tenth of a second. Of one
-/// workspace, in whose name changes everywhere are told too; or of all.
+/// workspace, in whose name changes everywhere are told too; or of all (`None`).
 pub fn merged(changes: broadcast::Receiver<Change>, only: Option<WorkspaceId>) -> impl Stream<Item = Changed> + Send {
     let gathered = stream::unfold((changes, Instant::now()), move |(mut changes, not_before)| async move {
         let mut seen = Seen { only, by_workspace: BTreeMap::new() };
@@ -86,9 +86,16 @@ pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
     responses((status = 200, description = "Events `change`", content_type = "text/event-stream", body = Changed)),
 )]
 pub(crate) async fn feed(State(hub): State<Arc<Hub>>, caller: Caller, closing: Option<axum::Extension<Closing>>) -> Response {
-    let events = merged(hub.changes(), Some(caller.workspace)).map(|changed| {
-        let data = serde_json::to_string(&changed).unwrap_or_default();
-        Ok::<_, Infallible>(Event::default().event("change").data(data))
+    let events = merged(hub.changes(), Some(caller.workspace)).filter_map(move |mut changed| {
+        // Which workspaces there are is the owner's business.
+        if !caller.is_owner {
+            changed.topics.remove(&Topic::Workspaces);
+        }
+        let event = (!changed.topics.is_empty()).then(|| {
+            let data = serde_json::to_string(&changed).unwrap_or_default();
+            Ok::<_, Infallible>(Event::default().event("change").data(data))
+        });
+        std::future::ready(event)
     });
     let closed = async move {
         match closing {

@@ -25,8 +25,8 @@ use crate::request::{BATCH_PATH, MAX_BATCH_BYTES, MAX_BODY_BYTES, Principal, con
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A test of a webhook waits as long as that webhook may take.
 const PATIENCE_FOR_TESTS: Duration = Duration::from_secs(75);
-/// So many wrong tokens a minute are answered; the rest has to wait.
-const WRONG_TOKENS_A_MINUTE: u32 = 10;
+/// So many different wrong tokens a minute are answered; further ones have to wait.
+const WRONG_TOKENS_A_MINUTE: usize = 10;
 /// A body that is too large is read to here, so that the caller gets to see the answer.
 const MAX_DISCARDED_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -168,14 +168,14 @@ impl Guard {
         if self.page.as_ref().is_some_and(|(_, session)| session.is(&hash)) {
             return Ok(Principal::WINDOW);
         }
-        match self.wrong_tokens.one_more(Instant::now()) {
+        match self.wrong_tokens.one_more(hash, Instant::now()) {
             None => {
                 tracing::warn!("a request came with a token that is not known");
                 Err(Problem::new(StatusCode::UNAUTHORIZED, "This token is not known, or it was revoked. Make a new one and use that."))
             }
             Some(seconds) => Err(Problem::new(
                 StatusCode::TOO_MANY_REQUESTS,
-                format!("Too many wrong tokens in a minute. Wrong ones are looked at again in {seconds} s."),
+                format!("Too many different wrong tokens in a minute. Further ones are looked at again in {seconds} s."),
             )
             .retry_after(seconds)),
         }
@@ -236,18 +236,31 @@ where
     Err(too_large(limit))
 }
 
-/// How many wrong tokens came in the last minute.
+/// The wrong tokens of the last minute. Each counts once: whoever guesses shows many, a program whose
+/// token was revoked shows one, and goes on being told so.
 #[derive(Default)]
-pub(crate) struct WrongTokens(Mutex<Option<(Instant, u32)>>);
+pub(crate) struct WrongTokens(Mutex<Option<(Instant, Vec<[u8; 32]>)>>);
 
 impl WrongTokens {
     /// Counts one; gives the seconds to wait when there were too many.
-    fn one_more(&self, now: Instant) -> Option<u64> {
+    fn one_more(&self, hash: [u8; 32], now: Instant) -> Option<u64> {
         const MINUTE: Duration = Duration::from_secs(60);
         let mut counted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (since, count) = counted.filter(|(since, _)| now.duration_since(*since) < MINUTE).unwrap_or((now, 0));
-        *counted = Some((since, count.saturating_add(1)));
-        (count >= WRONG_TOKENS_A_MINUTE).then(|| (MINUTE - now.duration_since(since)).as_secs().max(1))
+        let (since, seen) = match &mut *counted {
+            Some((since, seen)) if now.duration_since(*since) < MINUTE => (*since, seen),
+            outdated => {
+                let (since, seen) = outdated.insert((now, Vec::new()));
+                (*since, seen)
+            }
+        };
+        if seen.contains(&hash) {
+            return None;
+        }
+        if seen.len() < WRONG_TOKENS_A_MINUTE {
+            seen.push(hash);
+            return None;
+        }
+        Some((MINUTE - now.duration_since(since)).as_secs().max(1))
     }
 }
 
@@ -258,11 +271,12 @@ mod tests {
     #[test]
     fn the_eleventh_wrong_token_of_a_minute_has_to_wait_and_the_next_minute_starts_anew() {
         let (tokens, start) = (WrongTokens::default(), Instant::now());
-        for _ in 0..10 {
-            assert_eq!(tokens.one_more(start), None);
+        for token in 0..10 {
+            assert_eq!(tokens.one_more([token; 32], start), None);
         }
-        assert_eq!(tokens.one_more(start + Duration::from_secs(20)), Some(40));
-        assert_eq!(tokens.one_more(start + Duration::from_secs(60)), None);
+        assert_eq!(tokens.one_more([10; 32], start + Duration::from_secs(20)), Some(40));
+        assert_eq!(tokens.one_more([9; 32], start + Duration::from_secs(20)), None);
+        assert_eq!(tokens.one_more([10; 32], start + Duration::from_secs(60)), None);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use signalbox_core::error::FieldError;
 use signalbox_core::ids::{DeliveryId, EventId, TokenId, WebhookId, WorkspaceId};
 use signalbox_core::tokens::Bearer;
@@ -128,10 +128,12 @@ fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Prob
     if bytes.iter().all(u8::is_ascii_whitespace) {
         return Problem::new(StatusCode::BAD_REQUEST, "The body is empty; a JSON object is expected.");
     }
-    if !error.is_data() {
+    // A wrong field may be found before the place where the JSON itself breaks off.
+    let broken = serde_json::from_slice::<IgnoredAny>(bytes).err();
+    if let Some(broken) = broken.as_ref().or((!error.is_data()).then_some(error)) {
         return Problem::new(
             StatusCode::BAD_REQUEST,
-            format!("The body is not valid JSON: {}, line {}, column {}.", without_position(&error.to_string()), error.line(), error.column()),
+            format!("The body is not valid JSON: {}, line {}, column {}.", without_position(&broken.to_string()), broken.line(), broken.column()),
         );
     }
     let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)) {
@@ -251,7 +253,8 @@ mod tests {
     fn what_is_no_json_is_malformed_and_what_is_wrong_json_names_the_field() {
         assert_eq!(refused::<NewEvent>("{").0, 400);
         assert_eq!(refused::<NewEvent>(" ").0, 400);
-        assert_eq!(refused::<NewEvent>("{} {}").0, 422);
+        assert_eq!(refused::<NewEvent>("{} {}").0, 400);
+        assert_eq!(refused::<NewEvent>("{\"name\":\"\u{1}\"}").0, 400);
         assert_eq!(refused::<NewEvent>(r#"{"type":"a.b"}"#), (422, "data".into(), "required".into()));
         assert_eq!(refused::<NewEvent>(r#"{"type":5,"data":{}}"#), (422, "type".into(), "type".into()));
         assert_eq!(refused::<NewEvent>(r#"{"type":"a.b","data":{},"subjekt":"x"}"#), (422, "subjekt".into(), "unknown".into()));

@@ -118,7 +118,8 @@ impl Screen {
         let _ = writeln!(stderr, "{}", visible(detail));
         for error in errors.into_iter().flatten() {
             let (path, message) = (text(error, "path"), text(error, "message"));
-            if !path.is_empty() {
+            // A single finding is the detail itself.
+            if !path.is_empty() && message != detail {
                 let _ = writeln!(stderr, "  {}: {}", visible(path), visible(message));
             }
         }
