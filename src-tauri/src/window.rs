@@ -51,7 +51,7 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
         .inner_size(1180.0, 760.0)
         .min_inner_size(560.0, 480.0)
         .visible(false)
-        .on_navigation(|url| is_own_page(url))
+        .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_download(|_, _| false)
         .on_page_load(|window, load| {

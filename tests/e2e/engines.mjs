@@ -32,7 +32,12 @@ export const engines = {
       "WebKitWebDriver",
       { "webkitgtk:browserOptions": { binary: `${built}/signalbox`, args: [] } },
       { TAURI_WEBVIEW_AUTOMATION: "true", SIGNALBOX_HOME: home });
-    await browser.patiently(() => browser.run("if (!document.querySelector('h1')) throw new Error('not yet'); return true"));
+    await browser.patiently(() => browser.run("if (!document.querySelector('h1') || document.hidden) throw new Error('not yet')"));
+    // The driver's own picture waits for a frame that a page at rest never draws.
+    browser.picture = async (path) => {
+      await browser.later("const done = arguments[0]; setTimeout(done, 250); requestAnimationFrame(() => requestAnimationFrame(done))");
+      execFileSync("import", ["-window", "root", path]);
+    };
     return {
       browser,
       async quit() {

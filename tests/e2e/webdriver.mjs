@@ -86,7 +86,7 @@ export class Browser {
     const element = await this.found(
       `[...document.querySelectorAll(arguments[1] + " :is(a, button, label)")].find((one) => one.innerText.trim().startsWith(arguments[0]) && one.getClientRects().length)`,
       name, within);
-    await this.call("POST", `/element/${element[ELEMENT]}/click`, {});
+    await this.patiently(() => this.call("POST", `/element/${element[ELEMENT]}/click`, {}));
   }
 
   async write(selector, text) {

@@ -1,1 +1,21 @@
-fn main(){}
+//! The contract, told from outside: each module one area, each test one sentence that can fail for one reason.
+//!
+//! The product is the process `signalctl serve` on a home of its own; most tests share one and open a workspace each.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed expectation is a failed test"
+)]
+
+mod cli;
+mod deliveries;
+mod events;
+mod guard;
+mod judges;
+mod retries;
+mod vectors;
+mod webhooks;
+mod wire;
+mod workspaces;

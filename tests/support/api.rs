@@ -79,7 +79,9 @@ impl Answer {
         assert_eq!(problem["status"], status, "{}", self.asked);
         for member in ["title", "detail"] {
             assert!(
-                problem[member].as_str().is_some_and(|words| !words.is_empty()),
+                problem[member]
+                    .as_str()
+                    .is_some_and(|words| !words.is_empty()),
                 "{}: the problem has no {member}: {problem}",
                 self.asked
             );
@@ -96,7 +98,10 @@ impl Answer {
             panic!("{}: no error names {path}: {problem}", self.asked);
         };
         for member in ["code", "message"] {
-            assert!(error[member].is_string(), "the error has no {member}: {error}");
+            assert!(
+                error[member].is_string(),
+                "the error has no {member}: {error}"
+            );
         }
         error.clone()
     }
@@ -155,7 +160,8 @@ impl Api {
     /// POST of exact bytes that claim to be JSON.
     pub async fn post_bytes(&self, path: &str, body: impl Into<Bytes>) -> Answer {
         let json = [("content-type", "application/json")];
-        self.send(Method::POST, path, &json, Some(body.into())).await
+        self.send(Method::POST, path, &json, Some(body.into()))
+            .await
     }
 
     /// Any request; headers given here stand beside, or instead of, the usual ones.
@@ -228,7 +234,11 @@ impl Api {
             .method(method.clone())
             .uri(path)
             .header("host", self.address.to_string());
-        let given = |name: &str| headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let given = |name: &str| {
+            headers
+                .iter()
+                .any(|(known, _)| known.eq_ignore_ascii_case(name))
+        };
         if !self.token.is_empty() && !given("authorization") {
             request = request.header("authorization", format!("Bearer {}", self.token));
         }
@@ -284,8 +294,13 @@ impl Changes {
 
 /// Sends exact bytes and returns everything that comes back until the server closes or is silent for a second.
 pub async fn raw_exchange(address: SocketAddr, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.expect("the server listens");
-    stream.write_all(request).await.expect("the request is sent");
+    let mut stream = TcpStream::connect(address)
+        .await
+        .expect("the server listens");
+    stream
+        .write_all(request)
+        .await
+        .expect("the request is sent");
     let mut answer = Vec::new();
     let mut piece = [0; 4096];
     while let Ok(Ok(read @ 1..)) = timeout(Duration::from_secs(1), stream.read(&mut piece)).await {

@@ -222,7 +222,10 @@ impl Home {
             let _ = child.wait();
             panic!("serve gave no ready line but {line:?}\n{}", self.said());
         };
-        let url = ready["url"].as_str().expect("the ready line names the url").to_owned();
+        let url = ready["url"]
+            .as_str()
+            .expect("the ready line names the url")
+            .to_owned();
         let address = url
             .strip_prefix("http://")
             .expect("the url is http")
@@ -230,7 +233,8 @@ impl Home {
             .expect("the url is an address and a port");
         let pid = u32::try_from(ready["pid"].as_u64().expect("the ready line names the pid"))
             .expect("a pid is small");
-        let api = fs::read(self.path().join("api.json")).expect("api.json is there once serve is ready");
+        let api =
+            fs::read(self.path().join("api.json")).expect("api.json is there once serve is ready");
         let api: Value = serde_json::from_slice(&api).expect("api.json is JSON");
         Serve {
             home: self.clone(),
@@ -238,7 +242,10 @@ impl Home {
             address,
             pid,
             ready,
-            credential: api["credential"].as_str().expect("api.json holds the credential").to_owned(),
+            credential: api["credential"]
+                .as_str()
+                .expect("api.json holds the credential")
+                .to_owned(),
             child,
         }
     }

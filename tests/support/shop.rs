@@ -1,7 +1,7 @@
 //! A business of its own for one test: a workspace on a shared server, with a token of each scope.
 
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use serde_json::{Value, json};
 use signalbox_practice::{Call, Receiver};
@@ -67,7 +67,10 @@ impl Shop {
         let number = SHOPS.fetch_add(1, Ordering::Relaxed);
         let owner = serve.owner();
         let made = owner
-            .post("/api/workspaces", &json!({"name": format!("Shop {number}")}))
+            .post(
+                "/api/workspaces",
+                &json!({"name": format!("Shop {number}")}),
+            )
             .await
             .is(201);
         let workspace = made["id"].as_str().expect("the workspace's id").to_owned();
@@ -75,10 +78,18 @@ impl Shop {
         let mut tokens = Vec::new();
         for scope in ["events", "full"] {
             let made = owner
-                .post("/api/tokens", &json!({"name": format!("Till, {scope}"), "scope": scope}))
+                .post(
+                    "/api/tokens",
+                    &json!({"name": format!("Till, {scope}"), "scope": scope}),
+                )
                 .await
                 .is(201);
-            tokens.push(made["token"].as_str().expect("the token, shown once").to_owned());
+            tokens.push(
+                made["token"]
+                    .as_str()
+                    .expect("the token, shown once")
+                    .to_owned(),
+            );
         }
         Self {
             workspace,
@@ -92,10 +103,21 @@ impl Shop {
 
     /// Stops the server with kill -9 or SIGTERM and starts it again on the same home. Only for a shop of its own.
     pub fn restart(self, kill: bool) -> Self {
-        let Self { serve, workspace, token, full, events, owner } = self;
+        let Self {
+            serve,
+            workspace,
+            token,
+            full,
+            events,
+            owner,
+        } = self;
         drop(owner);
         let serve = Arc::try_unwrap(serve).expect("no one else uses this server");
-        let home = if kill { serve.kill() } else { serve.terminate().0 };
+        let home = if kill {
+            serve.kill()
+        } else {
+            serve.terminate().0
+        };
         let serve = Arc::new(home.serve());
         let moved = |api: Api| api.at(serve.address);
         Self {
@@ -122,18 +144,28 @@ impl Shop {
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
         }
-        let made = self.full.post("/api/integrations/webhooks", &body).await.is(201);
+        let made = self
+            .full
+            .post("/api/integrations/webhooks", &body)
+            .await
+            .is(201);
         let json = made["webhook"].clone();
         Webhook {
             id: json["id"].as_str().expect("the webhook's id").to_owned(),
-            secret: json["secret"].as_str().expect("the secret, shown once").to_owned(),
+            secret: json["secret"]
+                .as_str()
+                .expect("the secret, shown once")
+                .to_owned(),
             json,
         }
     }
 
     /// The webhook as it stands now.
     pub async fn webhook_now(&self, id: &str) -> Value {
-        let answer = self.full.get(&format!("/api/integrations/webhooks/{id}")).await;
+        let answer = self
+            .full
+            .get(&format!("/api/integrations/webhooks/{id}"))
+            .await;
         answer.is(200)["webhook"].clone()
     }
 
@@ -146,13 +178,19 @@ impl Shop {
     /// Gives an event that must be accepted; its id.
     pub async fn event(&self, event_type: &str, data: &str) -> String {
         let accepted = self.give(event_type, data).await.is(202);
-        accepted["eventId"].as_str().expect("the event's id").to_owned()
+        accepted["eventId"]
+            .as_str()
+            .expect("the event's id")
+            .to_owned()
     }
 
     /// The deliveries that match, newest first.
     pub async fn deliveries(&self, filter: &str) -> Vec<Delivery> {
         let answer = self.full.get(&format!("/api/deliveries?{filter}")).await;
-        answer.is(200)["deliveries"].as_array().cloned().expect("a list")
+        answer.is(200)["deliveries"]
+            .as_array()
+            .cloned()
+            .expect("a list")
     }
 
     /// One delivery with its attempts.
@@ -162,7 +200,12 @@ impl Shop {
     }
 
     /// Waits until the event's only delivery satisfies; gives it with its attempts.
-    pub async fn delivery_when(&self, event: &str, what: &str, satisfies: impl Fn(&Value) -> bool) -> Value {
+    pub async fn delivery_when(
+        &self,
+        event: &str,
+        what: &str,
+        satisfies: impl Fn(&Value) -> bool,
+    ) -> Value {
         let row = self
             .full
             .changes()
@@ -172,20 +215,25 @@ impl Shop {
                 rows.into_iter().find(|row| satisfies(row))
             })
             .await;
-        self.delivery(row["id"].as_str().expect("the delivery's id")).await
+        self.delivery(row["id"].as_str().expect("the delivery's id"))
+            .await
     }
 
     /// Waits until the event's delivery has this status.
     pub async fn delivery_is(&self, event: &str, status: &str) -> Value {
-        self.delivery_when(event, &format!("{event} is {status}"), |row| row["status"] == status)
-            .await
+        self.delivery_when(event, &format!("{event} is {status}"), |row| {
+            row["status"] == status
+        })
+        .await
     }
 
     /// Waits for that many calls since the receiver's start; gives those it keeps.
     pub async fn calls(receiver: &Receiver, count: u64) -> Vec<Call> {
         tokio::time::timeout(PATIENCE, receiver.wait_for(count))
             .await
-            .unwrap_or_else(|_| panic!("{} of {count} calls within {PATIENCE:?}", receiver.count()));
+            .unwrap_or_else(|_| {
+                panic!("{} of {count} calls within {PATIENCE:?}", receiver.count())
+            });
         receiver.calls()
     }
 }

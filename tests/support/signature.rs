@@ -34,7 +34,11 @@ pub fn verify_both(call: &Call, secret: &str) {
     );
 
     let key = STANDARD
-        .decode(secret.strip_prefix("whsec_").expect("a secret begins with whsec_"))
+        .decode(
+            secret
+                .strip_prefix("whsec_")
+                .expect("a secret begins with whsec_"),
+        )
         .expect("a secret is base64 behind its prefix");
     let seconds = call.header("webhook-timestamp");
     let signed = mac(
@@ -61,6 +65,12 @@ pub fn verify_both(call: &Call, secret: &str) {
         .as_millis();
     let millis: u128 = millis.parse().expect("milliseconds");
     let seconds: u128 = seconds.parse().expect("seconds");
-    assert!(now.abs_diff(millis) < 10_000, "X-Webhook-Timestamp is not the time of this attempt");
-    assert!(seconds.abs_diff(millis / 1000) <= 1, "the two timestamps disagree");
+    assert!(
+        now.abs_diff(millis) < 10_000,
+        "X-Webhook-Timestamp is not the time of this attempt"
+    );
+    assert!(
+        seconds.abs_diff(millis / 1000) <= 1,
+        "the two timestamps disagree"
+    );
 }

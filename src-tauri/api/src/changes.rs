@@ -20,7 +20,14 @@ use crate::request::Caller;
 
 /// At most ten times a second.
 const GAP: Duration = Duration::from_millis(100);
-const ALL: [Topic; 6] = [Topic::Events, Topic::Deliveries, Topic::Webhooks, Topic::Tokens, Topic::Workspaces, Topic::Network];
+const ALL: [Topic; 6] = [
+    Topic::Events,
+    Topic::Deliveries,
+    Topic::Webhooks,
+    Topic::Tokens,
+    Topic::Workspaces,
+    Topic::Network,
+];
 
 /// What a screen has to look at again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, utoipa::ToSchema)]
@@ -34,19 +41,28 @@ pub struct Changed {
 
 /// Changes as they come, the first at once and what follows gathered for a tenth of a second. Of one
 /// workspace, in whose name changes everywhere are told too; or of all (`None`).
-pub fn merged(changes: broadcast::Receiver<Change>, only: Option<WorkspaceId>) -> impl Stream<Item = Changed> + Send {
-    let gathered = stream::unfold((changes, Instant::now()), move |(mut changes, not_before)| async move {
-        let mut seen = Seen { only, by_workspace: BTreeMap::new() };
-        while seen.by_workspace.is_empty() {
-            seen.take(changes.recv().await)?;
-        }
-        while let Ok(more) = tokio::time::timeout_at(not_before, changes.recv()).await {
-            if seen.take(more).is_none() {
-                break;
+pub fn merged(
+    changes: broadcast::Receiver<Change>,
+    only: Option<WorkspaceId>,
+) -> impl Stream<Item = Changed> + Send {
+    let gathered = stream::unfold(
+        (changes, Instant::now()),
+        move |(mut changes, not_before)| async move {
+            let mut seen = Seen {
+                only,
+                by_workspace: BTreeMap::new(),
+            };
+            while seen.by_workspace.is_empty() {
+                seen.take(changes.recv().await)?;
             }
-        }
-        Some((stream::iter(seen.told()), (changes, Instant::now() + GAP)))
-    });
+            while let Ok(more) = tokio::time::timeout_at(not_before, changes.recv()).await {
+                if seen.take(more).is_none() {
+                    break;
+                }
+            }
+            Some((stream::iter(seen.told()), (changes, Instant::now() + GAP)))
+        },
+    );
     gathered.flatten()
 }
 
@@ -61,18 +77,29 @@ impl Seen {
         match change {
             Ok(Change { workspace, topic }) => {
                 if self.only.is_none() || workspace.is_none() || workspace == self.only {
-                    self.by_workspace.entry(self.only.or(workspace)).or_default().insert(topic);
+                    self.by_workspace
+                        .entry(self.only.or(workspace))
+                        .or_default()
+                        .insert(topic);
                 }
             }
             // Some were missed: all may have changed.
-            Err(broadcast::error::RecvError::Lagged(_)) => self.by_workspace.entry(self.only).or_default().extend(ALL),
+            Err(broadcast::error::RecvError::Lagged(_)) => {
+                self.by_workspace.entry(self.only).or_default().extend(ALL)
+            }
             Err(broadcast::error::RecvError::Closed) => return None,
         }
         Some(())
     }
 
     fn told(self) -> Vec<Changed> {
-        self.by_workspace.into_iter().map(|(workspace_id, topics)| Changed { workspace_id, topics }).collect()
+        self.by_workspace
+            .into_iter()
+            .map(|(workspace_id, topics)| Changed {
+                workspace_id,
+                topics,
+            })
+            .collect()
     }
 }
 
@@ -85,7 +112,11 @@ pub(crate) struct Closing(pub(crate) watch::Receiver<bool>);
     get, path = "/api/changes", operation_id = "watchChanges", tag = "changes",
     responses((status = 200, description = "Events `change`", content_type = "text/event-stream", body = Changed)),
 )]
-pub(crate) async fn feed(State(hub): State<Arc<Hub>>, caller: Caller, closing: Option<axum::Extension<Closing>>) -> Response {
+pub(crate) async fn feed(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    closing: Option<axum::Extension<Closing>>,
+) -> Response {
     let events = merged(hub.changes(), Some(caller.workspace)).filter_map(move |mut changed| {
         // Which workspaces there are is the owner's business.
         if !caller.is_owner {
@@ -99,14 +130,22 @@ pub(crate) async fn feed(State(hub): State<Arc<Hub>>, caller: Caller, closing: O
     });
     let closed = async move {
         match closing {
-            Some(axum::Extension(Closing(mut closing))) => drop(closing.wait_for(|closing| *closing).await),
+            Some(axum::Extension(Closing(mut closing))) => {
+                drop(closing.wait_for(|closing| *closing).await)
+            }
             None => std::future::pending().await,
         }
     };
     // A first comment, so that the caller knows at once that it is listening.
     let greeting = stream::iter([Ok(Event::default().comment("listening"))]);
     let events = greeting.chain(events).take_until(Box::pin(closed));
-    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)).text("keep-alive")).into_response()
+    Sse::new(events)
+        .keep_alive(
+            KeepAlive::new()
+                .interval(Duration::from_secs(15))
+                .text("keep-alive"),
+        )
+        .into_response()
 }
 
 #[cfg(test)]
@@ -122,12 +161,21 @@ mod tests {
         tell(Some(other), Topic::Tokens);
         tell(Some(own), Topic::Events);
         let first = feed.next().await.unwrap();
-        assert_eq!(first, Changed { workspace_id: Some(own), topics: BTreeSet::from([Topic::Events]) });
+        assert_eq!(
+            first,
+            Changed {
+                workspace_id: Some(own),
+                topics: BTreeSet::from([Topic::Events])
+            }
+        );
         tell(Some(own), Topic::Events);
         tell(None, Topic::Network);
         tell(Some(own), Topic::Events);
         let second = feed.next().await.unwrap();
-        assert_eq!(second.topics, BTreeSet::from([Topic::Events, Topic::Network]));
+        assert_eq!(
+            second.topics,
+            BTreeSet::from([Topic::Events, Topic::Network])
+        );
     }
 
     #[tokio::test]
@@ -135,9 +183,20 @@ mod tests {
         let (sender, receiver) = broadcast::channel(2);
         let own = WorkspaceId::new();
         for _ in 0..5 {
-            sender.send(Change { workspace: Some(own), topic: Topic::Events }).unwrap();
+            sender
+                .send(Change {
+                    workspace: Some(own),
+                    topic: Topic::Events,
+                })
+                .unwrap();
         }
         let mut feed = std::pin::pin!(merged(receiver, None));
-        assert_eq!(feed.next().await.unwrap(), Changed { workspace_id: None, topics: BTreeSet::from(ALL) });
+        assert_eq!(
+            feed.next().await.unwrap(),
+            Changed {
+                workspace_id: None,
+                topics: BTreeSet::from(ALL)
+            }
+        );
     }
 }

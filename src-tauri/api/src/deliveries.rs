@@ -44,7 +44,11 @@ pub(crate) struct Because {
 
 /// The log.
 #[utoipa::path(get, path = "/api/deliveries", operation_id = "listDeliveries", tag = "deliveries", params(DeliveryFilter), responses((status = 200, body = DeliveryPage)))]
-pub(crate) async fn list(State(hub): State<Arc<Hub>>, caller: Caller, Filter(filter): Filter<DeliveryFilter>) -> Result<Json<DeliveryPage>> {
+pub(crate) async fn list(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Filter(filter): Filter<DeliveryFilter>,
+) -> Result<Json<DeliveryPage>> {
     Ok(Json(hub.deliveries(caller.workspace, filter).await?))
 }
 
@@ -53,8 +57,14 @@ pub(crate) async fn list(State(hub): State<Arc<Hub>>, caller: Caller, Filter(fil
     get, path = "/api/deliveries/{id}", operation_id = "getDelivery", tag = "deliveries",
     params(("id" = String, Path)), responses((status = 200, body = OneDelivery)),
 )]
-pub(crate) async fn get(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<DeliveryId>) -> Result<Json<OneDelivery>> {
-    Ok(Json(OneDelivery { delivery: hub.delivery(caller.workspace, id).await? }))
+pub(crate) async fn get(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+) -> Result<Json<OneDelivery>> {
+    Ok(Json(OneDelivery {
+        delivery: hub.delivery(caller.workspace, id).await?,
+    }))
 }
 
 /// One more attempt now, from `failed`, `unknown` or `held`.
@@ -68,7 +78,13 @@ pub(crate) async fn retry(
     Id(id): Id<DeliveryId>,
 ) -> Result<(StatusCode, Json<RetriedDelivery>)> {
     let delivery = hub.retry_delivery(caller.workspace, id).await?;
-    Ok((StatusCode::ACCEPTED, Json(RetriedDelivery { success: true, delivery })))
+    Ok((
+        StatusCode::ACCEPTED,
+        Json(RetriedDelivery {
+            success: true,
+            delivery,
+        }),
+    ))
 }
 
 /// Closes a delivery that has not ended: "I told them myself".
@@ -82,7 +98,11 @@ pub(crate) async fn cancel(
     Id(id): Id<DeliveryId>,
     OptionalJson(because): OptionalJson<Because>,
 ) -> Result<Json<MovedDelivery>> {
-    Ok(Json(MovedDelivery { delivery: hub.cancel_delivery(caller.workspace, id, because.reason).await? }))
+    Ok(Json(MovedDelivery {
+        delivery: hub
+            .cancel_delivery(caller.workspace, id, because.reason)
+            .await?,
+    }))
 }
 
 /// Lets a held delivery go.
@@ -96,5 +116,7 @@ pub(crate) async fn release(
     Id(id): Id<DeliveryId>,
     _because: OptionalJson<Because>,
 ) -> Result<Json<MovedDelivery>> {
-    Ok(Json(MovedDelivery { delivery: hub.release_delivery(caller.workspace, id).await? }))
+    Ok(Json(MovedDelivery {
+        delivery: hub.release_delivery(caller.workspace, id).await?,
+    }))
 }

@@ -47,7 +47,9 @@ pub fn config(home: Option<PathBuf>) -> Result<Config, Error> {
     let place = env::var_os(SECRETS).unwrap_or_default();
     let secrets = match place.to_str() {
         Some("" | "keychain") => SecretsPlace::Keychain,
-        Some("vault") => SecretsPlace::Vault { passphrase: passphrase(env::var_os(PASSPHRASE_FILE).filter(|value| !value.is_empty()))? },
+        Some("vault") => SecretsPlace::Vault {
+            passphrase: passphrase(env::var_os(PASSPHRASE_FILE).filter(|value| !value.is_empty()))?,
+        },
         _ => {
             return Err(wrong(format!(
                 "{SECRETS} is “{}”; it can be “keychain” (the operating system's key store) or “vault” (an encrypted file).",
@@ -55,19 +57,32 @@ pub fn config(home: Option<PathBuf>) -> Result<Config, Error> {
             )));
         }
     };
-    Ok(Config { secrets, ..Config::new(home) })
+    Ok(Config {
+        secrets,
+        ..Config::new(home)
+    })
 }
 
 fn passphrase(file: Option<std::ffi::OsString>) -> Result<SecretString, Error> {
     let Some(file) = file else {
-        return Err(wrong(format!("{SECRETS} is “vault”, but {PASSPHRASE_FILE} does not say which file holds the passphrase.")));
+        return Err(wrong(format!(
+            "{SECRETS} is “vault”, but {PASSPHRASE_FILE} does not say which file holds the passphrase."
+        )));
     };
     let path = PathBuf::from(file);
-    let text = fs::read_to_string(&path)
-        .map_err(|error| Error { source: Some(error.into()), ..wrong(format!("The passphrase of the vault could not be read from {}.", path.display())) })?;
+    let text = fs::read_to_string(&path).map_err(|error| Error {
+        source: Some(error.into()),
+        ..wrong(format!(
+            "The passphrase of the vault could not be read from {}.",
+            path.display()
+        ))
+    })?;
     let passphrase = text.trim_end_matches(['\r', '\n']);
     if passphrase.is_empty() {
-        return Err(wrong(format!("{} is empty; it should hold the passphrase of the vault.", path.display())));
+        return Err(wrong(format!(
+            "{} is empty; it should hold the passphrase of the vault.",
+            path.display()
+        )));
     }
     Ok(SecretString::from(passphrase))
 }
@@ -78,7 +93,11 @@ fn wrong(detail: String) -> Error {
 
 /// The platform's folder for the data of applications.
 fn data_folder() -> Option<PathBuf> {
-    let set = |name: &str| env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let set = |name: &str| {
+        env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
+    };
     let base = if cfg!(windows) {
         set("APPDATA")
     } else if cfg!(target_os = "macos") {
@@ -98,13 +117,21 @@ pub fn start_logging(home: &Path) -> Result<(), Error> {
     let folder = home.join("logs");
     let failed = |error: Box<dyn std::error::Error + Send + Sync>| Error {
         source: Some(error),
-        ..Error::new(Kind::ReadOnly, format!("The log could not be opened in {}. Check the permissions of the folder.", folder.display()))
+        ..Error::new(
+            Kind::ReadOnly,
+            format!(
+                "The log could not be opened in {}. Check the permissions of the folder.",
+                folder.display()
+            ),
+        )
     };
     let mut builder = fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(&folder).map_err(|error| failed(error.into()))?;
+    builder
+        .create(&folder)
+        .map_err(|error| failed(error.into()))?;
     let file = RollingFileAppender::builder()
         .rotation(Rotation::DAILY)
         .filename_prefix("signalbox")
@@ -112,10 +139,23 @@ pub fn start_logging(home: &Path) -> Result<(), Error> {
         .max_log_files(LOG_FILES)
         .build(&folder)
         .map_err(|error| failed(error.into()))?;
-    let own = ["signalbox_core", "signalbox_api", "signalctl", "signalbox_desktop", "signalbox"].map(|name| (name, LevelFilter::WARN));
-    let log = tracing_subscriber::fmt::layer().with_writer(file).with_ansi(false).with_target(false);
+    let own = [
+        "signalbox_core",
+        "signalbox_api",
+        "signalctl",
+        "signalbox_desktop",
+        "signalbox",
+    ]
+    .map(|name| (name, LevelFilter::WARN));
+    let log = tracing_subscriber::fmt::layer()
+        .with_writer(file)
+        .with_ansi(false)
+        .with_target(false);
     // A process has one log; a second start, as in tests, keeps the first.
-    let _ = tracing_subscriber::registry().with(Targets::new().with_targets(own)).with(log).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(Targets::new().with_targets(own))
+        .with(log)
+        .try_init();
     Ok(())
 }
 
@@ -129,14 +169,27 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("passphrase");
         fs::write(&file, "correct horse \r\n").unwrap();
-        assert_eq!(passphrase(Some(file.clone().into())).unwrap().expose_secret(), "correct horse ");
+        assert_eq!(
+            passphrase(Some(file.clone().into()))
+                .unwrap()
+                .expose_secret(),
+            "correct horse "
+        );
         fs::write(&file, "\n").unwrap();
         assert!(passphrase(Some(file.into())).is_err());
-        assert!(passphrase(None).unwrap_err().detail.contains(PASSPHRASE_FILE));
+        assert!(
+            passphrase(None)
+                .unwrap_err()
+                .detail
+                .contains(PASSPHRASE_FILE)
+        );
     }
 
     #[test]
     fn a_home_that_is_given_wins() {
-        assert_eq!(config(Some("/tmp/shop".into())).unwrap().home, Path::new("/tmp/shop"));
+        assert_eq!(
+            config(Some("/tmp/shop".into())).unwrap().home,
+            Path::new("/tmp/shop")
+        );
     }
 }

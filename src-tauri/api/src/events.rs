@@ -35,17 +35,33 @@ pub(crate) async fn record(
     request::Json(mut event): request::Json<NewEvent>,
 ) -> Result<(StatusCode, Json<Recorded>)> {
     if let Some(key) = headers.get("idempotency-key") {
-        let key = key.to_str().map_err(|_| Problem::field("idempotencyKey", "invalid", "The header Idempotency-Key has to be plain ASCII."))?;
+        let key = key.to_str().map_err(|_| {
+            Problem::field(
+                "idempotencyKey",
+                "invalid",
+                "The header Idempotency-Key has to be plain ASCII.",
+            )
+        })?;
         match &event.idempotency_key {
             Some(member) if member != key => {
-                return Err(Problem::field("idempotencyKey", "conflict", "The header Idempotency-Key and the member idempotencyKey differ; send one of them."));
+                return Err(Problem::field(
+                    "idempotencyKey",
+                    "conflict",
+                    "The header Idempotency-Key and the member idempotencyKey differ; send one of them.",
+                ));
             }
             Some(_) => {}
             None => event.idempotency_key = Some(key.to_owned()),
         }
     }
-    let recorded = hub.record_event(caller.workspace, event, &caller.source).await?;
-    let status = if recorded.duplicate { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let recorded = hub
+        .record_event(caller.workspace, event, &caller.source)
+        .await?;
+    let status = if recorded.duplicate {
+        StatusCode::OK
+    } else {
+        StatusCode::ACCEPTED
+    };
     Ok((status, Json(recorded)))
 }
 
@@ -83,7 +99,10 @@ impl From<Error> for RefusedRow {
         } else {
             error.fields
         };
-        Self { success: false, errors }
+        Self {
+            success: false,
+            errors,
+        }
     }
 }
 
@@ -101,9 +120,14 @@ pub(crate) async fn record_batch(
 ) -> Result<(StatusCode, Json<BatchResult>)> {
     let rows = {
         let bytes = read(body, MAX_BATCH_BYTES).await?;
-        rows(&bytes, content_type(&headers).as_deref() == Some("application/x-ndjson"))?
+        rows(
+            &bytes,
+            content_type(&headers).as_deref() == Some("application/x-ndjson"),
+        )?
     };
-    let results = hub.record_events(caller.workspace, rows, &caller.source).await?;
+    let results = hub
+        .record_events(caller.workspace, rows, &caller.source)
+        .await?;
     let results = results
         .into_iter()
         .map(|row| match row {
@@ -117,32 +141,55 @@ pub(crate) async fn record_batch(
 /// The rows of a batch, each read by itself.
 fn rows(bytes: &[u8], is_ndjson: bool) -> Result<Vec<Result<NewEvent, Error>>> {
     let pieces: Vec<&[u8]> = if is_ndjson {
-        bytes.split(|b| *b == b'\n').map(<[u8]>::trim_ascii).filter(|line| !line.is_empty()).collect()
+        bytes
+            .split(|b| *b == b'\n')
+            .map(<[u8]>::trim_ascii)
+            .filter(|line| !line.is_empty())
+            .collect()
     } else {
         let array: Vec<&RawValue> = match serde_json::from_slice(bytes) {
             Ok(array) => array,
             // For its words about what is wrong.
-            Err(_) => return Err(parse::<Vec<Box<RawValue>>>(bytes).err().unwrap_or_else(|| Problem::new(StatusCode::BAD_REQUEST, "The body could not be read."))),
+            Err(_) => {
+                return Err(parse::<Vec<Box<RawValue>>>(bytes).err().unwrap_or_else(|| {
+                    Problem::new(StatusCode::BAD_REQUEST, "The body could not be read.")
+                }));
+            }
         };
         array.into_iter().map(|row| row.get().as_bytes()).collect()
     };
     if pieces.is_empty() {
-        return Err(Problem::field("", "required", "The batch is empty; at least one event is expected."));
+        return Err(Problem::field(
+            "",
+            "required",
+            "The batch is empty; at least one event is expected.",
+        ));
     }
     if pieces.len() > MAX_ROWS {
-        return Err(Problem::field("", "too_many", "A batch may hold 1,000 events at most. Nothing of it was stored; send it in parts."));
+        return Err(Problem::field(
+            "",
+            "too_many",
+            "A batch may hold 1,000 events at most. Nothing of it was stored; send it in parts.",
+        ));
     }
     Ok(pieces
         .into_iter()
         .map(|piece| {
-            parse(piece).map_err(|problem: Problem| Error { fields: problem.errors, ..Error::new(Kind::Invalid, problem.detail) })
+            parse(piece).map_err(|problem: Problem| Error {
+                fields: problem.errors,
+                ..Error::new(Kind::Invalid, problem.detail)
+            })
         })
         .collect())
 }
 
 /// The events of the workspace, newest first.
 #[utoipa::path(get, path = "/api/events", operation_id = "listEvents", tag = "events", params(EventFilter), responses((status = 200, body = EventPage)))]
-pub(crate) async fn list(State(hub): State<Arc<Hub>>, caller: Caller, Filter(filter): Filter<EventFilter>) -> Result<Json<EventPage>> {
+pub(crate) async fn list(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Filter(filter): Filter<EventFilter>,
+) -> Result<Json<EventPage>> {
     Ok(Json(hub.events(caller.workspace, filter).await?))
 }
 
@@ -157,8 +204,14 @@ pub(crate) struct OneEvent {
     get, path = "/api/events/{id}", operation_id = "getEvent", tag = "events",
     params(("id" = String, Path)), responses((status = 200, body = OneEvent)),
 )]
-pub(crate) async fn get(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<EventId>) -> Result<Json<OneEvent>> {
-    Ok(Json(OneEvent { event: hub.event(caller.workspace, id).await? }))
+pub(crate) async fn get(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<EventId>,
+) -> Result<Json<OneEvent>> {
+    Ok(Json(OneEvent {
+        event: hub.event(caller.workspace, id).await?,
+    }))
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -178,7 +231,9 @@ pub(crate) struct DeclaredType {
 /// The event types that can be recorded.
 #[utoipa::path(get, path = "/api/event-types", operation_id = "listEventTypes", tag = "events", responses((status = 200, body = EventTypes)))]
 pub(crate) async fn types(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<EventTypes>> {
-    Ok(Json(EventTypes { event_types: hub.event_types(caller.workspace).await? }))
+    Ok(Json(EventTypes {
+        event_types: hub.event_types(caller.workspace).await?,
+    }))
 }
 
 /// Declares a further event type.
@@ -192,7 +247,14 @@ pub(crate) async fn declare_type(
     request::Json(new): request::Json<NewEventType>,
 ) -> Result<Response> {
     let event_type = hub.declare_event_type(caller.workspace, new).await?;
-    Ok((StatusCode::CREATED, Json(DeclaredType { success: true, event_type })).into_response())
+    Ok((
+        StatusCode::CREATED,
+        Json(DeclaredType {
+            success: true,
+            event_type,
+        }),
+    )
+        .into_response())
 }
 
 #[cfg(test)]
@@ -204,7 +266,10 @@ mod tests {
         let ndjson = b"{\"type\":\"a.b\",\"data\":{}}\r\n\n{nonsense\n{\"type\":\"a.b\"}\n";
         let read = rows(ndjson, true).unwrap();
         assert!(read[0].is_ok());
-        assert_eq!(RefusedRow::from(read.into_iter().nth(1).unwrap().unwrap_err()).errors[0].code, "malformed");
+        assert_eq!(
+            RefusedRow::from(read.into_iter().nth(1).unwrap().unwrap_err()).errors[0].code,
+            "malformed"
+        );
         let array = rows(br#"[{"type":"a.b","data":{}},5,{"type":"a.b"}]"#, false).unwrap();
         assert_eq!(array.iter().filter(|row| row.is_ok()).count(), 1);
         assert_eq!(array[2].as_ref().unwrap_err().fields[0].path, "data");
@@ -216,6 +281,11 @@ mod tests {
         assert_eq!(rows(b"[]", false).unwrap_err().status, 422);
         assert_eq!(rows(b"{}", false).unwrap_err().status, 422);
         assert_eq!(rows(b"[", false).unwrap_err().status, 400);
-        assert_eq!(rows("{}\n".repeat(1_001).as_bytes(), true).unwrap_err().status, 422);
+        assert_eq!(
+            rows("{}\n".repeat(1_001).as_bytes(), true)
+                .unwrap_err()
+                .status,
+            422
+        );
     }
 }

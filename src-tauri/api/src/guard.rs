@@ -19,7 +19,9 @@ use tower::ServiceExt;
 
 use crate::page::Page;
 use crate::problem::{Problem, Result};
-use crate::request::{BATCH_PATH, MAX_BATCH_BYTES, MAX_BODY_BYTES, Principal, content_type, too_large};
+use crate::request::{
+    BATCH_PATH, MAX_BATCH_BYTES, MAX_BODY_BYTES, Principal, content_type, too_large,
+};
 
 /// How long a request may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -69,8 +71,14 @@ impl Guard {
             Err(problem) => problem.into_response(),
         };
         let headers = response.headers_mut();
-        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(if is_page { "no-cache" } else { "no-store" }));
-        headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        headers.insert(
+            header::CACHE_CONTROL,
+            HeaderValue::from_static(if is_page { "no-cache" } else { "no-store" }),
+        );
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
         response
     }
 
@@ -99,9 +107,16 @@ impl Guard {
         }
         check_content(&parts, http_body::Body::is_end_stream(&body))?;
         let body = check_size(&parts, body).await?;
-        let patience = if parts.uri.path().ends_with("/test") { PATIENCE_FOR_TESTS } else { PATIENCE };
+        let patience = if parts.uri.path().ends_with("/test") {
+            PATIENCE_FOR_TESTS
+        } else {
+            PATIENCE
+        };
         parts.extensions.insert(principal);
-        let served = self.router.clone().oneshot(Request::from_parts(parts, body));
+        let served = self
+            .router
+            .clone()
+            .oneshot(Request::from_parts(parts, body));
         match tokio::time::timeout(patience, served).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(never)) => match never {},
@@ -120,30 +135,55 @@ impl Guard {
             (Some(host), None) => host.as_bytes(),
             _ => b"",
         };
-        let matches_target = parts.uri.authority().is_none_or(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host));
+        let matches_target = parts
+            .uri
+            .authority()
+            .is_none_or(|authority| authority.as_str().as_bytes().eq_ignore_ascii_case(host));
         if matches_target && self.is_own(host) {
             return Ok(());
         }
         Err(Problem::new(
             StatusCode::MISDIRECTED_REQUEST,
-            format!("Signalbox answers to 127.0.0.1:{port} or localhost:{port} only.", port = self.port),
+            format!(
+                "Signalbox answers to 127.0.0.1:{port} or localhost:{port} only.",
+                port = self.port
+            ),
         ))
     }
 
     fn is_own(&self, host: &[u8]) -> bool {
-        let Some((name, port)) = host.iter().rposition(|b| *b == b':').map(|at| host.split_at(at)) else { return false };
-        let own_port = port.get(1..).and_then(|digits| std::str::from_utf8(digits).ok()).is_some_and(|digits| {
-            digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0') && digits.parse() == Ok(self.port)
-        });
-        own_port && (name == b"127.0.0.1" || name == b"[::1]" || name.eq_ignore_ascii_case(b"localhost"))
+        let Some((name, port)) = host
+            .iter()
+            .rposition(|b| *b == b':')
+            .map(|at| host.split_at(at))
+        else {
+            return false;
+        };
+        let own_port = port
+            .get(1..)
+            .and_then(|digits| std::str::from_utf8(digits).ok())
+            .is_some_and(|digits| {
+                digits.bytes().all(|b| b.is_ascii_digit())
+                    && !digits.starts_with('0')
+                    && digits.parse() == Ok(self.port)
+            });
+        own_port
+            && (name == b"127.0.0.1" || name == b"[::1]" || name.eq_ignore_ascii_case(b"localhost"))
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<()> {
         let own = format!("http://127.0.0.1:{}", self.port);
-        if headers.get_all(header::ORIGIN).iter().all(|origin| self.page.is_some() && origin.as_bytes() == own.as_bytes()) {
+        if headers
+            .get_all(header::ORIGIN)
+            .iter()
+            .all(|origin| self.page.is_some() && origin.as_bytes() == own.as_bytes())
+        {
             return Ok(());
         }
-        Err(Problem::new(StatusCode::FORBIDDEN, "Web pages may not call Signalbox; programs may, without an Origin header."))
+        Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "Web pages may not call Signalbox; programs may, without an Origin header.",
+        ))
     }
 
     async fn recognise(&self, headers: &HeaderMap) -> Result<Principal> {
@@ -165,7 +205,11 @@ impl Guard {
         if self.owner.is(&hash) {
             return Ok(Principal::SIGNALCTL);
         }
-        if self.page.as_ref().is_some_and(|(_, session)| session.is(&hash)) {
+        if self
+            .page
+            .as_ref()
+            .is_some_and(|(_, session)| session.is(&hash))
+        {
             return Ok(Principal::WINDOW);
         }
         match self.wrong_tokens.one_more(hash, Instant::now()) {
@@ -184,14 +228,19 @@ impl Guard {
 
 fn bearer(value: &str) -> Option<&str> {
     let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
+    scheme
+        .eq_ignore_ascii_case("bearer")
+        .then(|| token.trim())
+        .filter(|token| !token.is_empty())
 }
 
 /// What a token of scope `events` may do. Everything else is closed to it.
 fn is_open_to_events(method: &Method, path: &str) -> bool {
     match path {
         "/api/events" | BATCH_PATH => method == Method::POST,
-        "/api/event-types" | "/api/health" | "/api/openapi.json" => method == Method::GET || method == Method::HEAD,
+        "/api/event-types" | "/api/health" | "/api/openapi.json" => {
+            method == Method::GET || method == Method::HEAD
+        }
         _ => false,
     }
 }
@@ -222,7 +271,11 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<axum::BoxError>,
 {
-    let limit = if parts.uri.path() == BATCH_PATH { MAX_BATCH_BYTES } else { MAX_BODY_BYTES };
+    let limit = if parts.uri.path() == BATCH_PATH {
+        MAX_BATCH_BYTES
+    } else {
+        MAX_BODY_BYTES
+    };
     // The announced length; a body without one is counted while it is read.
     let announced = body.size_hint().lower();
     if announced <= limit as u64 {
@@ -274,9 +327,18 @@ mod tests {
         for token in 0..10 {
             assert_eq!(tokens.one_more([token; 32], start), None);
         }
-        assert_eq!(tokens.one_more([10; 32], start + Duration::from_secs(20)), Some(40));
-        assert_eq!(tokens.one_more([9; 32], start + Duration::from_secs(20)), None);
-        assert_eq!(tokens.one_more([10; 32], start + Duration::from_secs(60)), None);
+        assert_eq!(
+            tokens.one_more([10; 32], start + Duration::from_secs(20)),
+            Some(40)
+        );
+        assert_eq!(
+            tokens.one_more([9; 32], start + Duration::from_secs(20)),
+            None
+        );
+        assert_eq!(
+            tokens.one_more([10; 32], start + Duration::from_secs(60)),
+            None
+        );
     }
 
     #[test]

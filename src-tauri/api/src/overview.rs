@@ -21,7 +21,10 @@ pub(crate) async fn health(State(hub): State<Arc<Hub>>, caller: Caller) -> Resul
 
 /// What is set up.
 #[utoipa::path(get, path = "/api/integrations", operation_id = "listIntegrations", tag = "overview", responses((status = 200, body = Integrations)))]
-pub(crate) async fn integrations(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Integrations>> {
+pub(crate) async fn integrations(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+) -> Result<Json<Integrations>> {
     Ok(Json(hub.integrations(caller.workspace).await?))
 }
 
@@ -33,7 +36,10 @@ pub(crate) async fn today(State(hub): State<Arc<Hub>>, caller: Caller) -> Result
 
 /// Where programs reach Signalbox, and whether one has.
 #[utoipa::path(get, path = "/api/connection", operation_id = "getConnection", tag = "overview", responses((status = 200, body = Connection)))]
-pub(crate) async fn connection(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Connection>> {
+pub(crate) async fn connection(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+) -> Result<Json<Connection>> {
     Ok(Json(hub.connection(caller.workspace).await?))
 }
 
@@ -46,10 +52,17 @@ pub(crate) struct Settings {
 
 /// What the owner can set.
 #[utoipa::path(get, path = "/api/settings", operation_id = "getSettings", tag = "overview", responses((status = 200, body = Settings)))]
-pub(crate) async fn settings(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Settings>> {
+pub(crate) async fn settings(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+) -> Result<Json<Settings>> {
     let address = hub.connection(caller.workspace).await?.address;
-    let port = address.as_deref().and_then(|address| address.rsplit_once(':')?.1.parse().ok());
-    Ok(Json(Settings { port: port.unwrap_or(DEFAULT_PORT) }))
+    let port = address
+        .as_deref()
+        .and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+    Ok(Json(Settings {
+        port: port.unwrap_or(DEFAULT_PORT),
+    }))
 }
 
 /// What the doctor found.
@@ -61,5 +74,7 @@ pub(crate) struct Findings {
 /// Looks Signalbox over: its folder, its database, its key store.
 #[utoipa::path(get, path = "/api/doctor", operation_id = "getDoctor", tag = "overview", responses((status = 200, body = Findings)))]
 pub(crate) async fn doctor(State(hub): State<Arc<Hub>>, _: Caller) -> Result<Json<Findings>> {
-    Ok(Json(Findings { findings: hub.doctor().await? }))
+    Ok(Json(Findings {
+        findings: hub.doctor().await?,
+    }))
 }

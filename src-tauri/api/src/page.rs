@@ -30,22 +30,45 @@ impl Page {
 
     pub(crate) async fn answer(&self, mut parts: Parts) -> Result<Response> {
         if parts.method != Method::GET && parts.method != Method::HEAD {
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "Pages can only be read."));
+            return Err(Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "Pages can only be read.",
+            ));
         }
         // An address inside the page has no file of its own: the page itself knows what to show.
-        if !parts.uri.path().rsplit('/').next().unwrap_or_default().contains('.') {
+        if !parts
+            .uri
+            .path()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .contains('.')
+        {
             parts.uri = Uri::from_static("/index.html");
         }
-        let mut response = match self.0.clone().oneshot(Request::from_parts(parts, Body::empty())).await {
-            Ok(response) if response.status() == StatusCode::NOT_FOUND => {
-                Problem::new(StatusCode::NOT_FOUND, "There is no such file in the folder of the page.").into_response()
-            }
+        let mut response = match self
+            .0
+            .clone()
+            .oneshot(Request::from_parts(parts, Body::empty()))
+            .await
+        {
+            Ok(response) if response.status() == StatusCode::NOT_FOUND => Problem::new(
+                StatusCode::NOT_FOUND,
+                "There is no such file in the folder of the page.",
+            )
+            .into_response(),
             Ok(response) => response.map(Body::new),
             Err(never) => match never {},
         };
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-        headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(POLICY),
+        );
+        headers.insert(
+            header::REFERRER_POLICY,
+            HeaderValue::from_static("no-referrer"),
+        );
         Ok(response)
     }
 }

@@ -52,7 +52,10 @@ impl Problem {
     /// The same problem, worth another try after so many seconds.
     #[must_use]
     pub(crate) fn retry_after(self, seconds: u64) -> Self {
-        Self { retry_after: Some(seconds), ..self }
+        Self {
+            retry_after: Some(seconds),
+            ..self
+        }
     }
 }
 
@@ -87,7 +90,9 @@ impl From<Error> for Problem {
             Kind::Busy | Kind::ReadOnly => (StatusCode::SERVICE_UNAVAILABLE, Some(1)),
             Kind::Damaged => (StatusCode::SERVICE_UNAVAILABLE, Some(60)),
             Kind::DiskFull => (StatusCode::INSUFFICIENT_STORAGE, None),
-            Kind::Owned | Kind::WrongData | Kind::Internal => (StatusCode::INTERNAL_SERVER_ERROR, None),
+            Kind::Owned | Kind::WrongData | Kind::Internal => {
+                (StatusCode::INTERNAL_SERVER_ERROR, None)
+            }
         };
         if status.is_server_error() {
             tracing::error!(kind = ?error.kind, source = ?error.source, "a request could not be served");
@@ -109,12 +114,18 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(&self)).into_response();
         let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
         }
         if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"Signalbox\""));
+            headers.insert(
+                header::WWW_AUTHENTICATE,
+                HeaderValue::from_static("Bearer realm=\"Signalbox\""),
+            );
         }
         response
     }
@@ -126,7 +137,8 @@ mod tests {
 
     #[test]
     fn a_key_store_that_cannot_be_used_is_a_graceful_result_and_no_problem() {
-        let response = Problem::from(Error::new(Kind::Keychain, "The key store is locked.")).into_response();
+        let response =
+            Problem::from(Error::new(Kind::Keychain, "The key store is locked.")).into_response();
         assert_eq!(response.status(), StatusCode::OK);
     }
 
@@ -135,6 +147,9 @@ mod tests {
         let response = Problem::from(Error::new(Kind::Busy, "Busy.")).into_response();
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(response.headers()["retry-after"], "1");
-        assert_eq!(response.headers()["content-type"], "application/problem+json");
+        assert_eq!(
+            response.headers()["content-type"],
+            "application/problem+json"
+        );
     }
 }

@@ -43,7 +43,9 @@ impl Principal {
     /// The owner at the window.
     pub const WINDOW: Self = Self::Owner { source: "window" };
     /// The owner at the command line.
-    pub const SIGNALCTL: Self = Self::Owner { source: "signalctl" };
+    pub const SIGNALCTL: Self = Self::Owner {
+        source: "signalctl",
+    };
 }
 
 /// The caller, once it is known for which workspace.
@@ -60,19 +62,36 @@ impl FromRequestParts<Arc<Hub>> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, hub: &Arc<Hub>) -> Result<Self> {
-        let source = match parts.extensions.remove::<Principal>().unwrap_or(Principal::WINDOW) {
-            Principal::Program(bearer) => return Ok(Self { workspace: bearer.workspace, source: bearer.name, is_owner: false }),
+        let source = match parts
+            .extensions
+            .remove::<Principal>()
+            .unwrap_or(Principal::WINDOW)
+        {
+            Principal::Program(bearer) => {
+                return Ok(Self {
+                    workspace: bearer.workspace,
+                    source: bearer.name,
+                    is_owner: false,
+                });
+            }
             Principal::Owner { source } => source,
         };
         let named = match parts.headers.get(WORKSPACE) {
             // A name may hold any letter, which `HeaderValue::to_str` does not allow.
             Some(name) => Some(std::str::from_utf8(name.as_bytes()).map_err(|_| {
-                Problem::new(StatusCode::BAD_REQUEST, "The header Signalbox-Workspace has to be UTF-8.")
+                Problem::new(
+                    StatusCode::BAD_REQUEST,
+                    "The header Signalbox-Workspace has to be UTF-8.",
+                )
             })?),
             None => None,
         };
         let workspace = hub.find_workspace(named).await?;
-        Ok(Self { workspace, source: source.to_owned(), is_owner: true })
+        Ok(Self {
+            workspace,
+            source: source.to_owned(),
+            is_owner: true,
+        })
     }
 }
 
@@ -81,7 +100,10 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes> {
     match Limited::new(body, limit).collect().await {
         Ok(all) => Ok(all.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(limit)),
-        Err(_) => Err(Problem::new(StatusCode::BAD_REQUEST, "The request broke off before its body was complete. Nothing was stored.")),
+        Err(_) => Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "The request broke off before its body was complete. Nothing was stored.",
+        )),
     }
 }
 
@@ -89,7 +111,10 @@ pub(crate) async fn read(body: Body, limit: usize) -> Result<Bytes> {
 pub(crate) fn too_large(limit: usize) -> Problem {
     Problem::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        format!("A body may be {} MiB at most here. Nothing was stored.", limit / (1024 * 1024)),
+        format!(
+            "A body may be {} MiB at most here. Nothing was stored.",
+            limit / (1024 * 1024)
+        ),
     )
 }
 
@@ -113,7 +138,11 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Hub>> for OptionalJson<T> {
 
     async fn from_request(request: Request<Body>, _: &Arc<Hub>) -> Result<Self> {
         let bytes = read(request.into_body(), MAX_BODY_BYTES).await?;
-        if bytes.is_empty() { Ok(Self(T::default())) } else { parse(&bytes).map(Self) }
+        if bytes.is_empty() {
+            Ok(Self(T::default()))
+        } else {
+            parse(&bytes).map(Self)
+        }
     }
 }
 
@@ -126,17 +155,27 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
 #[cold]
 fn explain<T: DeserializeOwned>(bytes: &[u8], error: &serde_json::Error) -> Problem {
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Problem::new(StatusCode::BAD_REQUEST, "The body is empty; a JSON object is expected.");
+        return Problem::new(
+            StatusCode::BAD_REQUEST,
+            "The body is empty; a JSON object is expected.",
+        );
     }
     // A wrong field may be found before the place where the JSON itself breaks off.
     let broken = serde_json::from_slice::<IgnoredAny>(bytes).err();
     if let Some(broken) = broken.as_ref().or((!error.is_data()).then_some(error)) {
         return Problem::new(
             StatusCode::BAD_REQUEST,
-            format!("The body is not valid JSON: {}, line {}, column {}.", without_position(&broken.to_string()), broken.line(), broken.column()),
+            format!(
+                "The body is not valid JSON: {}, line {}, column {}.",
+                without_position(&broken.to_string()),
+                broken.line(),
+                broken.column()
+            ),
         );
     }
-    let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)) {
+    let (path, message) = match serde_path_to_error::deserialize::<_, T>(
+        &mut serde_json::Deserializer::from_slice(bytes),
+    ) {
         Err(found) => (found.path().to_string(), found.inner().to_string()),
         Ok(_) => (String::new(), error.to_string()),
     };
@@ -152,10 +191,12 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Hub>> for Filter<T> {
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Hub>) -> Result<Self> {
         let query = parts.uri.query().unwrap_or_default();
         let from = serde_urlencoded::Deserializer::new(serde_urlencoded_parts(query));
-        serde_path_to_error::deserialize(from).map(Self).map_err(|error| {
-            let (path, message) = (error.path().to_string(), error.inner().to_string());
-            Error::invalid(vec![field_error(&path, &message)]).into()
-        })
+        serde_path_to_error::deserialize(from)
+            .map(Self)
+            .map_err(|error| {
+                let (path, message) = (error.path().to_string(), error.inner().to_string());
+                Error::invalid(vec![field_error(&path, &message)]).into()
+            })
     }
 }
 
@@ -176,24 +217,57 @@ fn field_error(path: &str, message: &str) -> FieldError {
     };
     let quoted = || message.split('`').nth(1).unwrap_or_default();
     if message.starts_with("missing field") {
-        return FieldError::new(inside(quoted()), "required", format!("“{}” is missing.", quoted()));
+        return FieldError::new(
+            inside(quoted()),
+            "required",
+            format!("“{}” is missing.", quoted()),
+        );
     }
     if message.starts_with("unknown field") {
-        let known = message.split_once(", expected ").map(|(_, known)| format!(" Known: {}.", known.trim_start_matches("one of "))).unwrap_or_default();
-        return FieldError::new(inside(quoted()), "unknown", format!("“{}” is not known here.{}", quoted(), known.replace('`', "")));
+        let known = message
+            .split_once(", expected ")
+            .map(|(_, known)| format!(" Known: {}.", known.trim_start_matches("one of ")))
+            .unwrap_or_default();
+        return FieldError::new(
+            inside(quoted()),
+            "unknown",
+            format!(
+                "“{}” is not known here.{}",
+                quoted(),
+                known.replace('`', "")
+            ),
+        );
     }
     if message.starts_with("duplicate field") {
-        return FieldError::new(inside(quoted()), "duplicate", format!("“{}” is there twice.", quoted()));
+        return FieldError::new(
+            inside(quoted()),
+            "duplicate",
+            format!("“{}” is there twice.", quoted()),
+        );
     }
     let path = if path == "?" { "" } else { path };
-    if let Some((found, expected)) = message.strip_prefix("invalid type: ").and_then(|rest| rest.split_once(", expected ")) {
-        return FieldError::new(path, "type", format!("This is {found}; expected is {expected}."));
+    if let Some((found, expected)) = message
+        .strip_prefix("invalid type: ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        return FieldError::new(
+            path,
+            "type",
+            format!("This is {found}; expected is {expected}."),
+        );
     }
-    let sentence = if let Some((_, known)) = message.strip_prefix("unknown variant ").and_then(|rest| rest.split_once(", expected ")) {
-        format!("This can be {}.", known.trim_start_matches("one of ").replace('`', ""))
+    let sentence = if let Some((_, known)) = message
+        .strip_prefix("unknown variant ")
+        .and_then(|rest| rest.split_once(", expected "))
+    {
+        format!(
+            "This can be {}.",
+            known.trim_start_matches("one of ").replace('`', "")
+        )
     } else if message.starts_with("must ") {
         format!("This {message}.")
-    } else if message.contains("digit") || message.contains("integer") || message.contains("number") {
+    } else if message.contains("digit") || message.contains("integer") || message.contains("number")
+    {
         "This has to be a whole number in its range.".to_owned()
     } else {
         format!("This does not fit: {message}.")
@@ -202,7 +276,9 @@ fn field_error(path: &str, message: &str) -> FieldError {
 }
 
 fn without_position(message: &str) -> &str {
-    message.rsplit_once(" at line ").map_or(message, |(message, _)| message)
+    message
+        .rsplit_once(" at line ")
+        .map_or(message, |(message, _)| message)
 }
 
 /// An id in the path; what is no such id does not exist.
@@ -226,14 +302,23 @@ impl<T: FromStr + Noun> FromRequestParts<Arc<Hub>> for Id<T> {
 
     async fn from_request_parts(parts: &mut Parts, hub: &Arc<Hub>) -> Result<Self> {
         let text = Path::<String>::from_request_parts(parts, hub).await.ok();
-        text.and_then(|Path(text)| text.parse().ok()).map(Self).ok_or_else(|| Error::not_found(T::NOUN).into())
+        text.and_then(|Path(text)| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| Error::not_found(T::NOUN).into())
     }
 }
 
 /// The media type of a request, in lower case and without parameters.
 pub(crate) fn content_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
-    Some(value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    Some(
+        value
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase(),
+    )
 }
 
 #[cfg(test)]
@@ -246,7 +331,11 @@ mod tests {
     fn refused<T: DeserializeOwned>(json: &str) -> (u16, String, String) {
         let problem = parse::<T>(json.as_bytes()).err().unwrap();
         let field = problem.errors.first().cloned();
-        (problem.status, field.as_ref().map(|f| f.path.clone()).unwrap_or_default(), field.map(|f| f.code).unwrap_or_default())
+        (
+            problem.status,
+            field.as_ref().map(|f| f.path.clone()).unwrap_or_default(),
+            field.map(|f| f.code).unwrap_or_default(),
+        )
     }
 
     #[test]
@@ -255,16 +344,32 @@ mod tests {
         assert_eq!(refused::<NewEvent>(" ").0, 400);
         assert_eq!(refused::<NewEvent>("{} {}").0, 400);
         assert_eq!(refused::<NewEvent>("{\"name\":\"\u{1}\"}").0, 400);
-        assert_eq!(refused::<NewEvent>(r#"{"type":"a.b"}"#), (422, "data".into(), "required".into()));
-        assert_eq!(refused::<NewEvent>(r#"{"type":5,"data":{}}"#), (422, "type".into(), "type".into()));
-        assert_eq!(refused::<NewEvent>(r#"{"type":"a.b","data":{},"subjekt":"x"}"#), (422, "subjekt".into(), "unknown".into()));
-        assert_eq!(refused::<NewEvent>(r#"{"type":"a.b","data":{},"occurredAt":"x"}"#), (422, "occurredAt".into(), "invalid".into()));
-        assert_eq!(refused::<NewWebhook>(r#"{"name":"a","url":"b","events":["a",5]}"#), (422, "events.1".into(), "type".into()));
+        assert_eq!(
+            refused::<NewEvent>(r#"{"type":"a.b"}"#),
+            (422, "data".into(), "required".into())
+        );
+        assert_eq!(
+            refused::<NewEvent>(r#"{"type":5,"data":{}}"#),
+            (422, "type".into(), "type".into())
+        );
+        assert_eq!(
+            refused::<NewEvent>(r#"{"type":"a.b","data":{},"subjekt":"x"}"#),
+            (422, "subjekt".into(), "unknown".into())
+        );
+        assert_eq!(
+            refused::<NewEvent>(r#"{"type":"a.b","data":{},"occurredAt":"x"}"#),
+            (422, "occurredAt".into(), "invalid".into())
+        );
+        assert_eq!(
+            refused::<NewWebhook>(r#"{"name":"a","url":"b","events":["a",5]}"#),
+            (422, "events.1".into(), "type".into())
+        );
     }
 
     #[test]
     fn data_keeps_its_bytes() {
-        let event: NewEvent = parse(br#"{"type":"a.b", "data" : {"b" : 1e2, "a":"\u00e9"} }"#).unwrap();
+        let event: NewEvent =
+            parse(br#"{"type":"a.b", "data" : {"b" : 1e2, "a":"\u00e9"} }"#).unwrap();
         assert_eq!(event.data.get(), r#"{"b" : 1e2, "a":"\u00e9"}"#);
     }
 }

@@ -62,9 +62,17 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
 pub fn router(hub: Arc<Hub>) -> Router {
     let (router, _) = routes().split_for_parts();
     router
-        .fallback(async |uri: Uri| Problem::new(StatusCode::NOT_FOUND, format!("There is nothing at {}.", uri.path())))
+        .fallback(async |uri: Uri| {
+            Problem::new(
+                StatusCode::NOT_FOUND,
+                format!("There is nothing at {}.", uri.path()),
+            )
+        })
         .method_not_allowed_fallback(async |method: Method, uri: Uri| {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, format!("{} does not know the method {method}.", uri.path()))
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("{} does not know the method {method}.", uri.path()),
+            )
         })
         .with_state(hub)
 }
@@ -83,10 +91,23 @@ pub fn openapi() -> &'static str {
 fn complete(description: &mut OpenApi) {
     let problem = ResponseBuilder::new()
         .description("What is wrong, as problem+json")
-        .content("application/problem+json", ContentBuilder::new().schema(Some(Ref::from_schema_name(Problem::name()))).build())
+        .content(
+            "application/problem+json",
+            ContentBuilder::new()
+                .schema(Some(Ref::from_schema_name(Problem::name())))
+                .build(),
+        )
         .build();
     for item in description.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.patch, &mut item.delete].into_iter().flatten() {
+        for operation in [
+            &mut item.get,
+            &mut item.post,
+            &mut item.patch,
+            &mut item.delete,
+        ]
+        .into_iter()
+        .flatten()
+        {
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response
                     && response.description.is_empty()
@@ -94,14 +115,26 @@ fn complete(description: &mut OpenApi) {
                     response.description = "Done".to_owned();
                 }
             }
-            operation.responses.responses.insert("default".to_owned(), problem.clone().into());
+            operation
+                .responses
+                .responses
+                .insert("default".to_owned(), problem.clone().into());
         }
     }
     let bearer = SecurityScheme::Http(
-        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).description(Some("A token (`sbt_…`), good for one workspace")).build(),
+        HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("A token (`sbt_…`), good for one workspace"))
+            .build(),
     );
-    description.components.get_or_insert_default().add_security_scheme("token", bearer);
-    description.security = Some(vec![SecurityRequirement::new("token", Vec::<String>::new())]);
+    description
+        .components
+        .get_or_insert_default()
+        .add_security_scheme("token", bearer);
+    description.security = Some(vec![SecurityRequirement::new(
+        "token",
+        Vec::<String>::new(),
+    )]);
 }
 
 /// This description.
@@ -124,14 +157,20 @@ mod tests {
         assert!(!paths.is_empty());
         for (path, item) in paths {
             for (method, operation) in item.as_object().unwrap() {
-                assert!(operation["responses"]["default"].is_object(), "{method} {path}");
+                assert!(
+                    operation["responses"]["default"].is_object(),
+                    "{method} {path}"
+                );
                 assert!(operation["operationId"].is_string(), "{method} {path}");
             }
         }
         let text = openapi();
         for reference in text.split("\"#/components/schemas/").skip(1) {
             let name = reference.split('"').next().unwrap();
-            assert!(json["components"]["schemas"][name].is_object(), "{name} is not described");
+            assert!(
+                json["components"]["schemas"][name].is_object(),
+                "{name} is not described"
+            );
         }
     }
 }

@@ -40,7 +40,10 @@ pub struct ServeOptions {
 
 impl Default for ServeOptions {
     fn default() -> Self {
-        Self { port: DEFAULT_PORT, ui: None }
+        Self {
+            port: DEFAULT_PORT,
+            ui: None,
+        }
     }
 }
 
@@ -97,13 +100,25 @@ impl Server {
         if let Some(folder) = &options.ui
             && !folder.join("index.html").is_file()
         {
-            return Err(Error::new(Kind::NotFound, format!("There is no index.html in {}. Build the window first.", folder.display())));
+            return Err(Error::new(
+                Kind::NotFound,
+                format!(
+                    "There is no index.html in {}. Build the window first.",
+                    folder.display()
+                ),
+            ));
         }
-        let listener = TcpListener::bind(("127.0.0.1", options.port)).await.map_err(|error| not_bound(options.port, error))?;
+        let listener = TcpListener::bind(("127.0.0.1", options.port))
+            .await
+            .map_err(|error| not_bound(options.port, error))?;
         let port = listener.local_addr().map_err(Error::internal)?.port();
         let url = format!("http://127.0.0.1:{port}");
         let credential = tokens::fresh("sbo_")?;
-        let mut ready = Ready { url: url.clone(), pid: std::process::id(), ui: None };
+        let mut ready = Ready {
+            url: url.clone(),
+            pid: std::process::id(),
+            ui: None,
+        };
         let page = match &options.ui {
             Some(folder) => {
                 let session = tokens::fresh("sbu_")?;
@@ -120,11 +135,31 @@ impl Server {
             page,
             wrong_tokens: WrongTokens::default(),
         };
-        write_api_file(&api_file, &Running { url, pid: ready.pid, credential }).map_err(|error| Error {
+        write_api_file(
+            &api_file,
+            &Running {
+                url,
+                pid: ready.pid,
+                credential,
+            },
+        )
+        .map_err(|error| Error {
             source: Some(error.into()),
-            ..Error::new(Kind::ReadOnly, format!("{} could not be written. Check the permissions of the folder.", api_file.display()))
+            ..Error::new(
+                Kind::ReadOnly,
+                format!(
+                    "{} could not be written. Check the permissions of the folder.",
+                    api_file.display()
+                ),
+            )
         })?;
-        Ok(Self { listener, guard: Arc::new(guard), ready, closing: watch::Sender::new(false), api_file })
+        Ok(Self {
+            listener,
+            guard: Arc::new(guard),
+            ready,
+            closing: watch::Sender::new(false),
+            api_file,
+        })
     }
 
     /// Where it is.
@@ -173,7 +208,11 @@ impl Server {
 ///
 /// # Errors
 /// As for [`Server::bind`].
-pub async fn serve(hub: Arc<Hub>, options: ServeOptions, shutdown: impl Future<Output = ()>) -> Result<(), Error> {
+pub async fn serve(
+    hub: Arc<Hub>,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) -> Result<(), Error> {
     Server::bind(&hub, options).await?.run(shutdown).await;
     Ok(())
 }
@@ -219,7 +258,10 @@ fn not_bound(port: u16, error: io::Error) -> Error {
         _ => format!("Port {port} could not be opened."),
     };
     detail.push_str(" End that program, or choose another port with --port; 0 picks a free one.");
-    Error { source: Some(error.into()), ..Error::new(Kind::Conflict, detail) }
+    Error {
+        source: Some(error.into()),
+        ..Error::new(Kind::Conflict, detail)
+    }
 }
 
 /// Name and id of the process that listens on a port of this computer, where the system tells.
@@ -231,16 +273,33 @@ fn port_owner(port: u16) -> Option<(String, u32)> {
         .iter()
         .filter_map(|table| fs::read_to_string(table).ok())
         .flat_map(|table| {
-            let rows = table.lines().skip(1).map(|row| row.split_whitespace().collect::<Vec<_>>());
-            rows.filter(|row| row.get(1).is_some_and(|local| local.ends_with(&ending)) && row.get(3) == Some(&LISTENING))
-                .filter_map(|row| row.get(9).map(|inode| format!("socket:[{inode}]")))
-                .collect::<Vec<_>>()
+            let rows = table
+                .lines()
+                .skip(1)
+                .map(|row| row.split_whitespace().collect::<Vec<_>>());
+            rows.filter(|row| {
+                row.get(1).is_some_and(|local| local.ends_with(&ending))
+                    && row.get(3) == Some(&LISTENING)
+            })
+            .filter_map(|row| row.get(9).map(|inode| format!("socket:[{inode}]")))
+            .collect::<Vec<_>>()
         })
         .collect();
     for process in fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        let Ok(files) = fs::read_dir(process.path().join("fd")) else { continue };
-        let holds = |file: fs::DirEntry| fs::read_link(file.path()).is_ok_and(|target| sockets.iter().any(|socket| target == Path::new(socket)));
+        let Some(pid) = process
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        else {
+            continue;
+        };
+        let Ok(files) = fs::read_dir(process.path().join("fd")) else {
+            continue;
+        };
+        let holds = |file: fs::DirEntry| {
+            fs::read_link(file.path())
+                .is_ok_and(|target| sockets.iter().any(|socket| target == Path::new(socket)))
+        };
         if files.flatten().any(holds) {
             let name = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
             return Some((name.trim().to_owned(), pid));
@@ -278,7 +337,10 @@ pub fn running(home: &Path) -> io::Result<Running> {
     if !meta.is_file() || !is_private(&meta) {
         return Err(io::Error::new(
             io::ErrorKind::PermissionDenied,
-            format!("{} belongs to somebody else or is open to others; it is not trusted.", path.display()),
+            format!(
+                "{} belongs to somebody else or is open to others; it is not trusted.",
+                path.display()
+            ),
         ));
     }
     Ok(serde_json::from_slice(&fs::read(&path)?)?)
@@ -305,7 +367,11 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(API_FILE);
-        let mine = Running { url: "http://127.0.0.1:1".into(), pid: 1, credential: "sbo_x".into() };
+        let mine = Running {
+            url: "http://127.0.0.1:1".into(),
+            pid: 1,
+            credential: "sbo_x".into(),
+        };
         write_api_file(&path, &mine).unwrap();
         assert_eq!(running(home.path()).ok().unwrap().credential, "sbo_x");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
@@ -320,7 +386,15 @@ mod tests {
     async fn a_taken_port_is_an_error_that_says_by_whom() {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let error = TcpListener::bind(("127.0.0.1", port)).await.map(|_| ()).map_err(|error| not_bound(port, error)).unwrap_err();
-        assert!(error.detail.contains(&std::process::id().to_string()), "{}", error.detail);
+        let error = TcpListener::bind(("127.0.0.1", port))
+            .await
+            .map(|_| ())
+            .map_err(|error| not_bound(port, error))
+            .unwrap_err();
+        assert!(
+            error.detail.contains(&std::process::id().to_string()),
+            "{}",
+            error.detail
+        );
     }
 }

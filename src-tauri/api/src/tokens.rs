@@ -22,7 +22,9 @@ pub(crate) struct Tokens {
 /// The tokens of the workspace, without what they are shown as.
 #[utoipa::path(get, path = "/api/tokens", operation_id = "listTokens", tag = "tokens", responses((status = 200, body = Tokens)))]
 pub(crate) async fn list(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Tokens>> {
-    Ok(Json(Tokens { tokens: hub.tokens(caller.workspace).await? }))
+    Ok(Json(Tokens {
+        tokens: hub.tokens(caller.workspace).await?,
+    }))
 }
 
 /// Makes a token; the answer shows it once.
@@ -35,7 +37,10 @@ pub(crate) async fn create(
     caller: Caller,
     request::Json(new): request::Json<NewToken>,
 ) -> Result<(StatusCode, Json<CreatedToken>)> {
-    Ok((StatusCode::CREATED, Json(hub.create_token(caller.workspace, new).await?)))
+    Ok((
+        StatusCode::CREATED,
+        Json(hub.create_token(caller.workspace, new).await?),
+    ))
 }
 
 /// Revokes a token; it is refused from now on.
@@ -43,7 +48,13 @@ pub(crate) async fn create(
     delete, path = "/api/tokens/{id}", operation_id = "revokeToken", tag = "tokens",
     params(("id" = String, Path)), responses((status = 200, body = Message)),
 )]
-pub(crate) async fn revoke(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<TokenId>) -> Result<Json<Message>> {
+pub(crate) async fn revoke(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<TokenId>,
+) -> Result<Json<Message>> {
     hub.revoke_token(caller.workspace, id).await?;
-    Ok(Json(Message { message: "The token is revoked. Whoever still shows it is refused." }))
+    Ok(Json(Message {
+        message: "The token is revoked. Whoever still shows it is refused.",
+    }))
 }

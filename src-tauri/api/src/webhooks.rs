@@ -49,7 +49,9 @@ pub(crate) struct TestRequest {
 /// All webhooks of the workspace.
 #[utoipa::path(get, path = "/api/integrations/webhooks", operation_id = "listWebhooks", tag = "webhooks", responses((status = 200, body = Webhooks)))]
 pub(crate) async fn list(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Webhooks>> {
-    Ok(Json(Webhooks { webhooks: hub.webhooks(caller.workspace).await? }))
+    Ok(Json(Webhooks {
+        webhooks: hub.webhooks(caller.workspace).await?,
+    }))
 }
 
 /// Adds a webhook; the answer shows its secret once. When the key store cannot be used, the answer
@@ -64,7 +66,13 @@ pub(crate) async fn create(
     request::Json(new): request::Json<NewWebhook>,
 ) -> Result<(StatusCode, Json<CreatedWebhook>)> {
     let webhook = hub.create_webhook(caller.workspace, new).await?;
-    Ok((StatusCode::CREATED, Json(CreatedWebhook { success: true, webhook })))
+    Ok((
+        StatusCode::CREATED,
+        Json(CreatedWebhook {
+            success: true,
+            webhook,
+        }),
+    ))
 }
 
 /// One webhook.
@@ -72,8 +80,14 @@ pub(crate) async fn create(
     get, path = "/api/integrations/webhooks/{id}", operation_id = "getWebhook", tag = "webhooks",
     params(("id" = String, Path)), responses((status = 200, body = OneWebhook)),
 )]
-pub(crate) async fn get(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<WebhookId>) -> Result<Json<OneWebhook>> {
-    Ok(Json(OneWebhook { webhook: hub.webhook(caller.workspace, id).await? }))
+pub(crate) async fn get(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+) -> Result<Json<OneWebhook>> {
+    Ok(Json(OneWebhook {
+        webhook: hub.webhook(caller.workspace, id).await?,
+    }))
 }
 
 /// Changes a webhook, pauses it (`isActive: false`) or resumes it.
@@ -87,7 +101,9 @@ pub(crate) async fn update(
     Id(id): Id<WebhookId>,
     request::Json(patch): request::Json<WebhookPatch>,
 ) -> Result<Json<OneWebhook>> {
-    Ok(Json(OneWebhook { webhook: hub.update_webhook(caller.workspace, id, patch).await? }))
+    Ok(Json(OneWebhook {
+        webhook: hub.update_webhook(caller.workspace, id, patch).await?,
+    }))
 }
 
 /// Removes a webhook; what waits for it is cancelled, its log stays.
@@ -95,9 +111,15 @@ pub(crate) async fn update(
     delete, path = "/api/integrations/webhooks/{id}", operation_id = "removeWebhook", tag = "webhooks",
     params(("id" = String, Path)), responses((status = 200, body = Message)),
 )]
-pub(crate) async fn remove(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<WebhookId>) -> Result<Json<Message>> {
+pub(crate) async fn remove(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+) -> Result<Json<Message>> {
     hub.remove_webhook(caller.workspace, id).await?;
-    Ok(Json(Message { message: "The webhook is removed. What waited for it is cancelled; its log stays." }))
+    Ok(Json(Message {
+        message: "The webhook is removed. What waited for it is cancelled; its log stays.",
+    }))
 }
 
 /// Sends a test, one attempt, and waits for how it went. A test that fails is a result, with status 200.
@@ -111,5 +133,8 @@ pub(crate) async fn test(
     Id(id): Id<WebhookId>,
     OptionalJson(request): OptionalJson<TestRequest>,
 ) -> Result<Json<Tested>> {
-    Ok(Json(hub.test_webhook(caller.workspace, id, request.event).await?))
+    Ok(Json(
+        hub.test_webhook(caller.workspace, id, request.event)
+            .await?,
+    ))
 }

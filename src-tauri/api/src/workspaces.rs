@@ -51,7 +51,13 @@ pub(crate) async fn create(
     request::Json(new): request::Json<NewWorkspace>,
 ) -> Result<(StatusCode, Json<CreatedWorkspace>)> {
     let workspace = hub.create_workspace(new).await?;
-    Ok((StatusCode::CREATED, Json(CreatedWorkspace { success: true, workspace })))
+    Ok((
+        StatusCode::CREATED,
+        Json(CreatedWorkspace {
+            success: true,
+            workspace,
+        }),
+    ))
 }
 
 /// Renames a workspace or moves it to another time zone.
@@ -66,7 +72,9 @@ pub(crate) async fn update(
     request::Json(patch): request::Json<WorkspacePatch>,
 ) -> Result<Json<OneWorkspace>> {
     reach(&caller, id)?;
-    Ok(Json(OneWorkspace { workspace: hub.update_workspace(id, patch).await? }))
+    Ok(Json(OneWorkspace {
+        workspace: hub.update_workspace(id, patch).await?,
+    }))
 }
 
 /// Removes a workspace with its log and its secrets. The last one stays.
@@ -74,13 +82,23 @@ pub(crate) async fn update(
     delete, path = "/api/workspaces/{id}", operation_id = "removeWorkspace", tag = "workspaces",
     params(("id" = String, Path)), responses((status = 200, body = Message)),
 )]
-pub(crate) async fn remove(State(hub): State<Arc<Hub>>, caller: Caller, Id(id): Id<WorkspaceId>) -> Result<Json<Message>> {
+pub(crate) async fn remove(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<WorkspaceId>,
+) -> Result<Json<Message>> {
     reach(&caller, id)?;
     hub.remove_workspace(id).await?;
-    Ok(Json(Message { message: "The workspace is removed, with its webhooks, its log and its secrets." }))
+    Ok(Json(Message {
+        message: "The workspace is removed, with its webhooks, its log and its secrets.",
+    }))
 }
 
 /// Another workspace does not exist for a token.
 fn reach(caller: &Caller, id: WorkspaceId) -> Result<()> {
-    if caller.is_owner || caller.workspace == id { Ok(()) } else { Err(Error::not_found("workspace").into()) }
+    if caller.is_owner || caller.workspace == id {
+        Ok(())
+    } else {
+        Err(Error::not_found("workspace").into())
+    }
 }

@@ -95,19 +95,29 @@ impl Command {
             Self::List(list) => list.run(door, screen).await?,
             Self::Show { delivery } => show(screen, &door.get(&at(&delivery, "")).await?),
             Self::Retry { delivery } => {
-                let moved = door.ask(Method::POST, &at(&delivery, "/retry"), None).await?;
+                let moved = door
+                    .ask(Method::POST, &at(&delivery, "/retry"), None)
+                    .await?;
                 screen.done(&moved, "It is due now, with one more attempt.");
             }
-            Self::Cancel { delivery, reason, from } => {
+            Self::Cancel {
+                delivery,
+                reason,
+                from,
+            } => {
                 let mut request = from.read()?;
                 request.set("reason", reason);
                 let request = request.filled("").unwrap_or_else(|_| json!({}));
-                let moved = door.send(Method::POST, &at(&delivery, "/cancel"), &request).await?;
+                let moved = door
+                    .send(Method::POST, &at(&delivery, "/cancel"), &request)
+                    .await?;
                 screen.done(&moved, "Closed. It will not be sent.");
             }
             Self::Release { delivery, from } => {
                 let request = from.read()?.filled("").unwrap_or_else(|_| json!({}));
-                let moved = door.send(Method::POST, &at(&delivery, "/release"), &request).await?;
+                let moved = door
+                    .send(Method::POST, &at(&delivery, "/release"), &request)
+                    .await?;
                 screen.done(&moved, "Let go; it goes out now.");
             }
         }
@@ -126,7 +136,9 @@ impl List {
         let webhook = match self.webhook {
             // A removed webhook is in no list any more, but its log is there.
             Some(named) if named.starts_with("whk_") => Some(named),
-            Some(named) => Some(id_of(door, "/api/integrations/webhooks", "webhooks", &named).await?),
+            Some(named) => {
+                Some(id_of(door, "/api/integrations/webhooks", "webhooks", &named).await?)
+            }
             None => None,
         };
         let order = self.order.map(|order| match order {
@@ -151,7 +163,10 @@ impl List {
             ],
         );
         let page = door.get(&path).await?;
-        let more = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        let more = page
+            .get("nextCursor")
+            .and_then(Value::as_str)
+            .map(str::to_owned);
         screen.list(
             page,
             "deliveries",
@@ -161,7 +176,9 @@ impl List {
                 ("QUEUED (UTC)", |row| moment(row, "createdAt")),
                 ("WHAT", |row| plain(row, "what")),
                 ("TO", |row| plain(row, "who")),
-                ("STATE", |row| text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()),
+                ("STATE", |row| {
+                    text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()
+                }),
                 ("TRIES", |row| plain(row, "attemptCount")),
                 ("ERROR", |row| plain(row, "error")),
             ],
@@ -181,9 +198,19 @@ fn show(screen: Screen, found: &Value) {
             ("", plain(delivery, "sentence")),
             ("", plain(delivery, "explanation")),
             ("id", plain(delivery, "id")),
-            ("event", format!("{} ({})", text(delivery, "eventType"), text(delivery, "eventId"))),
+            (
+                "event",
+                format!(
+                    "{} ({})",
+                    text(delivery, "eventType"),
+                    text(delivery, "eventId")
+                ),
+            ),
             ("subject", plain(delivery, "subject")),
-            ("to", format!("{}, {}", text(delivery, "who"), text(delivery, "recipient"))),
+            (
+                "to",
+                format!("{}, {}", text(delivery, "who"), text(delivery, "recipient")),
+            ),
             ("queued", moment(delivery, "createdAt")),
             ("due", moment(delivery, "dueAt")),
             ("ended", moment(delivery, "finishedAt")),
@@ -194,8 +221,25 @@ fn show(screen: Screen, found: &Value) {
     if screen.json {
         return;
     }
-    for attempt in delivery.get("attempts").and_then(Value::as_array).into_iter().flatten() {
-        let duration = attempt.get("durationMs").and_then(Value::as_u64).map(|ms| format!(" ({ms} ms)")).unwrap_or_default();
-        screen.done(attempt, &format!("attempt {}  {}  {}{duration}", plain(attempt, "number"), moment(attempt, "startedAt"), text(attempt, "summary")));
+    for attempt in delivery
+        .get("attempts")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        let duration = attempt
+            .get("durationMs")
+            .and_then(Value::as_u64)
+            .map(|ms| format!(" ({ms} ms)"))
+            .unwrap_or_default();
+        screen.done(
+            attempt,
+            &format!(
+                "attempt {}  {}  {}{duration}",
+                plain(attempt, "number"),
+                moment(attempt, "startedAt"),
+                text(attempt, "summary")
+            ),
+        );
     }
 }

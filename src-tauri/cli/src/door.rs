@@ -41,9 +41,16 @@ pub(crate) struct Answer {
 
 impl Door {
     /// Finds the owner, or becomes it for the length of this command.
-    pub(crate) async fn open(home: Option<PathBuf>, workspace: Option<String>) -> Result<Self, Failed> {
+    pub(crate) async fn open(
+        home: Option<PathBuf>,
+        workspace: Option<String>,
+    ) -> Result<Self, Failed> {
         let workspace = workspace
-            .map(|name| HeaderValue::from_bytes(name.as_bytes()).map_err(|_| Failed::Usage("The name of a workspace holds no line breaks.".into())))
+            .map(|name| {
+                HeaderValue::from_bytes(name.as_bytes()).map_err(|_| {
+                    Failed::Usage("The name of a workspace holds no line breaks.".into())
+                })
+            })
             .transpose()?;
         let config = signalbox_api::edge::config(home)?;
         let home = config.home.clone();
@@ -53,7 +60,9 @@ impl Door {
                 let router = signalbox_api::router(Arc::clone(&hub));
                 Way::Here(hub, router)
             }
-            Err(owned) if owned.kind == Kind::Owned => Way::Socket(find_owner(home, &owned.detail).await?),
+            Err(owned) if owned.kind == Kind::Owned => {
+                Way::Socket(find_owner(home, &owned.detail).await?)
+            }
             Err(error) => return Err(error.into()),
         };
         Ok(Self { way, workspace })
@@ -67,9 +76,18 @@ impl Door {
     }
 
     /// Asks, and takes nothing but success.
-    pub(crate) async fn ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Value, Failed> {
+    pub(crate) async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Value, Failed> {
         let answer = self.try_ask(method, path, body).await?;
-        if answer.status.is_success() { Ok(answer.body) } else { Err(Failed::Problem(answer.body)) }
+        if answer.status.is_success() {
+            Ok(answer.body)
+        } else {
+            Err(Failed::Problem(answer.body))
+        }
     }
 
     /// GET.
@@ -78,11 +96,21 @@ impl Door {
     }
 
     /// A request with a JSON body.
-    pub(crate) async fn send(&self, method: Method, path: &str, body: &Value) -> Result<Value, Failed> {
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Failed> {
         self.ask(method, path, Some(body.to_string().into())).await
     }
 
-    async fn try_ask(&self, method: Method, path: &str, body: Option<Bytes>) -> Result<Answer, Failed> {
+    async fn try_ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Answer, Failed> {
         let mut request = Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -90,12 +118,17 @@ impl Door {
         if let Some(workspace) = &self.workspace {
             request = request.header("signalbox-workspace", workspace);
         }
-        let request = request.body(Full::new(body.unwrap_or_default())).map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
+        let request = request
+            .body(Full::new(body.unwrap_or_default()))
+            .map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
         let (status, bytes) = match &self.way {
             Way::Socket(owner) => over_socket(owner, request).await?,
             Way::Here(_, router) => in_process(router, request).await,
         };
-        Ok(Answer { status, body: serde_json::from_slice(&bytes).unwrap_or_default() })
+        Ok(Answer {
+            status,
+            body: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
     }
 }
 
@@ -107,23 +140,50 @@ async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCo
         Err(never) => match never {},
     };
     let status = response.status();
-    let bytes = response.into_body().collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let bytes = response
+        .into_body()
+        .collect()
+        .await
+        .map(http_body_util::Collected::to_bytes)
+        .unwrap_or_default();
     (status, bytes)
 }
 
-async fn over_socket(owner: &Running, mut request: Request<Full<Bytes>>) -> Result<(StatusCode, Bytes), Failed> {
-    let gone = |_| Failed::said("Signalbox ended while it was asked. Look whether it was done, then try again.");
+async fn over_socket(
+    owner: &Running,
+    mut request: Request<Full<Bytes>>,
+) -> Result<(StatusCode, Bytes), Failed> {
+    let gone = |_| {
+        Failed::said(
+            "Signalbox ended while it was asked. Look whether it was done, then try again.",
+        )
+    };
     let host = host(owner);
-    let stream = TcpStream::connect(host).await.map_err(|_| unreachable(owner))?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(gone)?;
+    let stream = TcpStream::connect(host)
+        .await
+        .map_err(|_| unreachable(owner))?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(gone)?;
     tokio::spawn(connection);
     let headers = request.headers_mut();
     let value = |text: String| HeaderValue::from_str(&text).map_err(|_| unreachable(owner));
     headers.insert(header::HOST, value(host.to_owned())?);
-    headers.insert(header::AUTHORIZATION, value(format!("Bearer {}", owner.credential))?);
+    headers.insert(
+        header::AUTHORIZATION,
+        value(format!("Bearer {}", owner.credential))?,
+    );
     let response = sender.send_request(request).await.map_err(gone)?;
     let status = response.status();
-    Ok((status, response.into_body().collect().await.map_err(gone)?.to_bytes()))
+    Ok((
+        status,
+        response
+            .into_body()
+            .collect()
+            .await
+            .map_err(gone)?
+            .to_bytes(),
+    ))
 }
 
 fn host(owner: &Running) -> &str {
@@ -131,7 +191,10 @@ fn host(owner: &Running) -> &str {
 }
 
 fn unreachable(owner: &Running) -> Failed {
-    Failed::said(format!("Signalbox (process {}) runs on this data folder but does not answer at {}.", owner.pid, owner.url))
+    Failed::said(format!(
+        "Signalbox (process {}) runs on this data folder but does not answer at {}.",
+        owner.pid, owner.url
+    ))
 }
 
 /// The owner's `api.json`, once somebody answers there: one that is just starting is waited for.
@@ -143,9 +206,9 @@ async fn find_owner(home: PathBuf, owned: &str) -> Result<Running, Failed> {
                 Ok(_) => return Ok(owner),
                 Err(_) => unreachable(&owner),
             },
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                Failed::said(format!("{owned} It has no address that signalctl could ask it at; its window says why under “Connect your software”."))
-            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Failed::said(format!(
+                "{owned} It has no address that signalctl could ask it at; its window says why under “Connect your software”."
+            )),
             Err(error) => Failed::said(error.to_string()),
         };
         if tokio::time::Instant::now() >= deadline {

@@ -19,11 +19,15 @@ pub(crate) struct From {
 impl From {
     /// The request so far: an object, empty without `--from`.
     pub(crate) fn read(&self) -> Result<Request, Failed> {
-        let Some(source) = &self.from else { return Ok(Request::default()) };
+        let Some(source) = &self.from else {
+            return Ok(Request::default());
+        };
         match serde_json::from_slice(&read(source)?) {
             Ok(Value::Object(members)) => Ok(Request(members)),
             Ok(_) => Err(Failed::said("What --from gives has to be a JSON object.")),
-            Err(error) => Err(Failed::said(format!("What --from gives is not valid JSON: {error}."))),
+            Err(error) => Err(Failed::said(format!(
+                "What --from gives is not valid JSON: {error}."
+            ))),
         }
     }
 
@@ -47,42 +51,83 @@ impl Request {
 
     /// The request; `usage` when it holds nothing.
     pub(crate) fn filled(self, usage: &str) -> Result<Value, Failed> {
-        if self.0.is_empty() { Err(Failed::Usage(usage.to_owned())) } else { Ok(Value::Object(self.0)) }
+        if self.0.is_empty() {
+            Err(Failed::Usage(usage.to_owned()))
+        } else {
+            Ok(Value::Object(self.0))
+        }
     }
 }
 
 /// Reads a file, or standard input for `-`.
 pub(crate) fn read(source: &str) -> Result<Vec<u8>, Failed> {
     let mut bytes = Vec::new();
-    let done = if source == "-" { io::stdin().lock().read_to_end(&mut bytes).map(drop) } else { std::fs::read(source).map(|read| bytes = read) };
+    let done = if source == "-" {
+        io::stdin().lock().read_to_end(&mut bytes).map(drop)
+    } else {
+        std::fs::read(source).map(|read| bytes = read)
+    };
     match done {
         Ok(()) => Ok(bytes),
-        Err(error) => Err(Failed::said(format!("{} could not be read: {error}.", if source == "-" { "Standard input" } else { source }))),
+        Err(error) => Err(Failed::said(format!(
+            "{} could not be read: {error}.",
+            if source == "-" {
+                "Standard input"
+            } else {
+                source
+            }
+        ))),
     }
 }
 
 /// The id of what is named: an id as it is, a name by looking it up in a list.
-pub(crate) async fn id_of(door: &Door, list: &str, rows_at: &str, named: &str) -> Result<String, Failed> {
+pub(crate) async fn id_of(
+    door: &Door,
+    list: &str,
+    rows_at: &str,
+    named: &str,
+) -> Result<String, Failed> {
     let rows = door.get(list).await?;
-    let rows = rows.get(rows_at).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let rows = rows
+        .get(rows_at)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     if let Some(row) = rows.iter().find(|row| text(row, "id") == named) {
         return Ok(text(row, "id").to_owned());
     }
-    let same_name: Vec<_> = rows.iter().filter(|row| text(row, "name").to_lowercase() == named.to_lowercase()).collect();
+    let same_name: Vec<_> = rows
+        .iter()
+        .filter(|row| text(row, "name").to_lowercase() == named.to_lowercase())
+        .collect();
     match same_name.as_slice() {
         [row] => Ok(text(row, "id").to_owned()),
         [] => {
-            let names: Vec<_> = rows.iter().map(|row| format!("“{}”", text(row, "name"))).collect();
-            let known = if names.is_empty() { "There is none yet.".to_owned() } else { format!("There is {}.", names.join(", ")) };
-            Err(Failed::said(format!("Nothing here is called “{named}”. {known}")))
+            let names: Vec<_> = rows
+                .iter()
+                .map(|row| format!("“{}”", text(row, "name")))
+                .collect();
+            let known = if names.is_empty() {
+                "There is none yet.".to_owned()
+            } else {
+                format!("There is {}.", names.join(", "))
+            };
+            Err(Failed::said(format!(
+                "Nothing here is called “{named}”. {known}"
+            )))
         }
-        _ => Err(Failed::said(format!("More than one is called “{named}”; name it by its id."))),
+        _ => Err(Failed::said(format!(
+            "More than one is called “{named}”; name it by its id."
+        ))),
     }
 }
 
 /// A path with a query of what was given.
 pub(crate) fn with_query(path: &str, query: &[(&str, Option<String>)]) -> String {
-    let mut given = query.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))).peekable();
+    let mut given = query
+        .iter()
+        .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+        .peekable();
     if given.peek().is_none() {
         return path.to_owned();
     }
@@ -100,6 +145,15 @@ mod tests {
     #[test]
     fn a_query_holds_what_was_given_and_nothing_else() {
         assert_eq!(with_query("/a", &[("x", None)]), "/a");
-        assert_eq!(with_query("/a", &[("x", None), ("since", Some("2026-11-24T00:00:00+01:00".into()))]), "/a?since=2026-11-24T00%3A00%3A00%2B01%3A00");
+        assert_eq!(
+            with_query(
+                "/a",
+                &[
+                    ("x", None),
+                    ("since", Some("2026-11-24T00:00:00+01:00".into()))
+                ]
+            ),
+            "/a?since=2026-11-24T00%3A00%3A00%2B01%3A00"
+        );
     }
 }

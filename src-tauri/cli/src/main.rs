@@ -28,7 +28,12 @@ const GRACEFUL: u8 = 75;
 
 /// Signalbox on the command line: post events, look after webhooks, read the log.
 #[derive(Parser)]
-#[command(name = "signalctl", version, arg_required_else_help = true, disable_help_subcommand = true)]
+#[command(
+    name = "signalctl",
+    version,
+    arg_required_else_help = true,
+    disable_help_subcommand = true
+)]
 struct Arguments {
     #[command(flatten)]
     everywhere: Everywhere,
@@ -76,7 +81,9 @@ enum Command {
 fn main() -> ExitCode {
     signalbox_api::edge::keep_files_private();
     let arguments = Arguments::parse();
-    let screen = Screen { json: arguments.everywhere.json };
+    let screen = Screen {
+        json: arguments.everywhere.json,
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
@@ -85,7 +92,9 @@ fn main() -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => runtime.block_on(run(arguments, screen)),
-        Err(error) => Err(Failed::said(format!("The system gives no threads: {error}."))),
+        Err(error) => Err(Failed::said(format!(
+            "The system gives no threads: {error}."
+        ))),
     };
     match ended {
         Ok(Ended::Done) => ExitCode::SUCCESS,
@@ -93,7 +102,9 @@ fn main() -> ExitCode {
         Ok(Ended::Badly) => ExitCode::FAILURE,
         Err(Failed::Usage(message)) => {
             // Prints the message the way clap prints its own, and exits with 2.
-            Arguments::command().error(clap::error::ErrorKind::MissingRequiredArgument, message).exit()
+            Arguments::command()
+                .error(clap::error::ErrorKind::MissingRequiredArgument, message)
+                .exit()
         }
         Err(failed) => {
             screen.failed(&failed);
@@ -103,7 +114,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
-    let Everywhere { workspace, home, .. } = arguments.everywhere;
+    let Everywhere {
+        workspace, home, ..
+    } = arguments.everywhere;
     match arguments.command {
         Command::Openapi => {
             screen.raw(signalbox_api::openapi());
@@ -137,7 +150,15 @@ mod tests {
 
     #[test]
     fn what_holds_everywhere_may_stand_at_the_end() {
-        let arguments = Arguments::try_parse_from(["signalctl", "deliveries", "list", "--json", "--workspace", "Café"]).unwrap();
+        let arguments = Arguments::try_parse_from([
+            "signalctl",
+            "deliveries",
+            "list",
+            "--json",
+            "--workspace",
+            "Café",
+        ])
+        .unwrap();
         assert!(arguments.everywhere.json);
         assert_eq!(arguments.everywhere.workspace.as_deref(), Some("Café"));
     }

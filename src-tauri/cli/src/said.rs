@@ -62,12 +62,19 @@ impl Screen {
 
     /// What was done: the document for a program, the sentence for a person.
     pub(crate) fn done(self, document: &Value, sentence: &str) {
-        if self.json { self.line(&document.to_string()) } else { self.line(&visible(sentence)) }
+        if self.json {
+            self.line(&document.to_string())
+        } else {
+            self.line(&visible(sentence))
+        }
     }
 
     /// A listing: `{"items":[…]}` for a program, with what the API says beside the rows; a table for a person.
     pub(crate) fn list(self, mut document: Value, rows_at: &str, none: &str, columns: &[Column]) {
-        let rows = document.get_mut(rows_at).map(Value::take).unwrap_or_default();
+        let rows = document
+            .get_mut(rows_at)
+            .map(Value::take)
+            .unwrap_or_default();
         if self.json {
             if let Some(members) = document.as_object_mut() {
                 members.remove(rows_at);
@@ -96,7 +103,11 @@ impl Screen {
             self.line(&document.to_string());
             return;
         }
-        let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or_default();
+        let width = facts
+            .iter()
+            .map(|(name, _)| name.len())
+            .max()
+            .unwrap_or_default();
         for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
             self.line(&format!("{name:width$}  {}", visible(value)));
         }
@@ -106,12 +117,17 @@ impl Screen {
     pub(crate) fn failed(self, failed: &Failed) {
         let (detail, errors) = match failed {
             Failed::Usage(sentence) | Failed::Said(sentence) => (sentence.as_str(), None),
-            Failed::Problem(problem) => (text(problem, "detail"), problem.get("errors").and_then(Value::as_array)),
+            Failed::Problem(problem) => (
+                text(problem, "detail"),
+                problem.get("errors").and_then(Value::as_array),
+            ),
         };
         if self.json {
             match failed {
                 Failed::Problem(problem) => self.line(&problem.to_string()),
-                _ => self.line(&json!({ "success": false, "title": "Failed", "detail": detail }).to_string()),
+                _ => self.line(
+                    &json!({ "success": false, "title": "Failed", "detail": detail }).to_string(),
+                ),
             }
         }
         let mut stderr = io::stderr().lock();
@@ -133,13 +149,20 @@ impl Screen {
         let _ = write!(io::stderr(), "{} Type yes to go on: ", visible(question));
         let mut answer = String::new();
         let _ = io::stdin().read_line(&mut answer);
-        if answer.trim().eq_ignore_ascii_case("yes") { Ok(()) } else { Err(Failed::said("Nothing was changed.")) }
+        if answer.trim().eq_ignore_ascii_case("yes") {
+            Ok(())
+        } else {
+            Err(Failed::said("Nothing was changed."))
+        }
     }
 }
 
 /// A member as text; empty when it is none.
 pub(crate) fn text<'a>(value: &'a Value, member: &str) -> &'a str {
-    value.get(member).and_then(Value::as_str).unwrap_or_default()
+    value
+        .get(member)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }
 
 /// A member for a person: numbers and yes or no too.
@@ -149,7 +172,11 @@ pub(crate) fn plain(value: &Value, member: &str) -> String {
         Some(Value::String(text)) => text.clone(),
         Some(Value::Bool(true)) => "yes".to_owned(),
         Some(Value::Bool(false)) => "no".to_owned(),
-        Some(Value::Array(all)) => all.iter().map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned)).collect::<Vec<_>>().join(", "),
+        Some(Value::Array(all)) => all
+            .iter()
+            .map(|one| one.as_str().map_or_else(|| one.to_string(), str::to_owned))
+            .collect::<Vec<_>>()
+            .join(", "),
         Some(other) => other.to_string(),
     }
 }
@@ -157,17 +184,26 @@ pub(crate) fn plain(value: &Value, member: &str) -> String {
 /// `2026-11-24 04:09:19` of an RFC 3339 time.
 pub(crate) fn moment(value: &Value, member: &str) -> String {
     let time = text(value, member);
-    time.get(..19).map_or_else(|| time.to_owned(), |time| time.replace('T', " "))
+    time.get(..19)
+        .map_or_else(|| time.to_owned(), |time| time.replace('T', " "))
 }
 
 /// Text of others on a terminal: what steers the terminal, or turns the direction of letters, is
 /// shown as an escape. Line breaks stay.
 pub(crate) fn visible(text: &str) -> String {
-    let steers = |c: char| (c.is_control() && c != '\n') || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().fold(String::with_capacity(text.len()), |mut out, c| {
-        if steers(c) { out.extend(c.escape_unicode()) } else { out.push(c) }
-        out
-    })
+    let steers = |c: char| {
+        (c.is_control() && c != '\n')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .fold(String::with_capacity(text.len()), |mut out, c| {
+            if steers(c) {
+                out.extend(c.escape_unicode())
+            } else {
+                out.push(c)
+            }
+            out
+        })
 }
 
 #[cfg(test)]
@@ -176,6 +212,9 @@ mod tests {
 
     #[test]
     fn text_of_others_cannot_steer_the_terminal() {
-        assert_eq!(visible("\u{1b}[2JCafé\u{202e}x"), "\\u{1b}[2JCafé\\u{202e}x");
+        assert_eq!(
+            visible("\u{1b}[2JCafé\u{202e}x"),
+            "\\u{1b}[2JCafé\\u{202e}x"
+        );
     }
 }

@@ -32,8 +32,19 @@ impl Serve {
         let hub = Hub::open(config).await?;
         edge::start_logging(&home)?;
         let served = async {
-            let practice = if self.practice { Some(open_practice(&hub).await?) } else { None };
-            let server = Server::bind(&hub, ServeOptions { port: self.port, ui: self.ui }).await?;
+            let practice = if self.practice {
+                Some(open_practice(&hub).await?)
+            } else {
+                None
+            };
+            let server = Server::bind(
+                &hub,
+                ServeOptions {
+                    port: self.port,
+                    ui: self.ui,
+                },
+            )
+            .await?;
             hub.start();
             let ready = serde_json::to_string(server.ready()).unwrap_or_default();
             Screen { json: true }.raw(&(ready + "\n"));
@@ -50,7 +61,11 @@ impl Serve {
 }
 
 async fn open_practice(hub: &Hub) -> Result<Receiver, Failed> {
-    let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.map_err(|error| Failed::said(format!("The practice receiver could not start: {error}.")))?;
+    let receiver = Receiver::start(([127, 0, 0, 1], 0))
+        .await
+        .map_err(|error| {
+            Failed::said(format!("The practice receiver could not start: {error}."))
+        })?;
     hub.open_practice(&receiver.url()).await?;
     Ok(receiver)
 }
@@ -58,8 +73,13 @@ async fn open_practice(hub: &Hub) -> Result<Receiver, Failed> {
 #[cfg(unix)]
 fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
     use tokio::signal::unix::{SignalKind, signal};
-    let listen = |kind| signal(kind).map_err(|error| Failed::said(format!("Signals cannot be heard: {error}.")));
-    let (mut terminate, mut interrupt) = (listen(SignalKind::terminate())?, listen(SignalKind::interrupt())?);
+    let listen = |kind| {
+        signal(kind).map_err(|error| Failed::said(format!("Signals cannot be heard: {error}.")))
+    };
+    let (mut terminate, mut interrupt) = (
+        listen(SignalKind::terminate())?,
+        listen(SignalKind::interrupt())?,
+    );
     Ok(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
     })

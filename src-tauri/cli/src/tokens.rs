@@ -43,14 +43,29 @@ impl Command {
             Self::Create { name, scope, from } => {
                 let mut request = from.read()?;
                 request.set("name", name);
-                request.set("scope", scope.map(|scope| match scope {
-                    Scope::Events => "events",
-                    Scope::Full => "full",
-                }));
-                let made = door.send(Method::POST, "/api/tokens", &request.filled("Give a NAME, or --from.")?).await?;
+                request.set(
+                    "scope",
+                    scope.map(|scope| match scope {
+                        Scope::Events => "events",
+                        Scope::Full => "full",
+                    }),
+                );
+                let made = door
+                    .send(
+                        Method::POST,
+                        "/api/tokens",
+                        &request.filled("Give a NAME, or --from.")?,
+                    )
+                    .await?;
                 screen.facts(
                     &made,
-                    &[("token", plain(&made, "token")), ("id", plain(&made, "id")), ("name", plain(&made, "name")), ("scope", plain(&made, "scope")), ("", "It is not shown again.".into())],
+                    &[
+                        ("token", plain(&made, "token")),
+                        ("id", plain(&made, "id")),
+                        ("name", plain(&made, "name")),
+                        ("scope", plain(&made, "scope")),
+                        ("", "It is not shown again.".into()),
+                    ],
                 );
             }
             Self::List => screen.list(
@@ -67,8 +82,13 @@ impl Command {
             ),
             Self::Revoke { token } => {
                 let id = id_of(door, "/api/tokens", "tokens", &token).await?;
-                let gone = door.ask(Method::DELETE, &format!("/api/tokens/{id}"), None).await?;
-                screen.done(&json!({ "success": true, "id": id, "message": text(&gone, "message") }), text(&gone, "message"));
+                let gone = door
+                    .ask(Method::DELETE, &format!("/api/tokens/{id}"), None)
+                    .await?;
+                screen.done(
+                    &json!({ "success": true, "id": id, "message": text(&gone, "message") }),
+                    text(&gone, "message"),
+                );
             }
         }
         Ok(Ended::Done)

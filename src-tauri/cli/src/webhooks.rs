@@ -57,10 +57,13 @@ impl Settings {
         request.set("allowPrivateNetwork", self.allow_private_network);
         request.set("retryAttempts", self.retry_attempts);
         request.set("retryDelay", self.retry_delay);
-        request.set("retrySchedule", self.retry_schedule.map(|schedule| match schedule {
-            Schedule::Exponential => "exponential",
-            Schedule::Standard => "standard",
-        }));
+        request.set(
+            "retrySchedule",
+            self.retry_schedule.map(|schedule| match schedule {
+                Schedule::Exponential => "exponential",
+                Schedule::Standard => "standard",
+            }),
+        );
         request.set("timeoutSeconds", self.timeout);
         Ok(request)
     }
@@ -141,7 +144,9 @@ impl Command {
                     ("NAME", |row| plain(row, "name")),
                     ("URL", |row| plain(row, "url")),
                     ("EVENTS", |row| plain(row, "events")),
-                    ("STATE", |row| text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()),
+                    ("STATE", |row| {
+                        text(row.get("state").unwrap_or(&Value::Null), "word").to_owned()
+                    }),
                     ("CALLS", |row| plain(row, "totalCalls")),
                     ("FAILED", |row| plain(row, "failedCalls")),
                 ],
@@ -152,18 +157,40 @@ impl Command {
                 screen.facts(&found, &facts(one(&found)));
             }
             Self::Edit { webhook, settings } => {
-                let request = settings.read()?.filled("Say what is to be different: a flag, or --from.")?;
+                let request = settings
+                    .read()?
+                    .filled("Say what is to be different: a flag, or --from.")?;
                 return change(door, screen, &webhook, &request, "Changed.").await;
             }
-            Self::Pause { webhook } => return change(door, screen, &webhook, &json!({ "isActive": false }), "Paused. What comes in for it waits.").await,
-            Self::Resume { webhook } => return change(door, screen, &webhook, &json!({ "isActive": true }), "Resumed. What waited goes out.").await,
+            Self::Pause { webhook } => {
+                return change(
+                    door,
+                    screen,
+                    &webhook,
+                    &json!({ "isActive": false }),
+                    "Paused. What comes in for it waits.",
+                )
+                .await;
+            }
+            Self::Resume { webhook } => {
+                return change(
+                    door,
+                    screen,
+                    &webhook,
+                    &json!({ "isActive": true }),
+                    "Resumed. What waited goes out.",
+                )
+                .await;
+            }
             Self::Test { webhook, event } => {
                 let id = id_of(door, LIST, "webhooks", &webhook).await?;
                 let mut request = json!({});
                 if let Some(event) = event {
                     request = json!({ "event": event });
                 }
-                let tested = door.send(Method::POST, &format!("{LIST}/{id}/test"), &request).await?;
+                let tested = door
+                    .send(Method::POST, &format!("{LIST}/{id}/test"), &request)
+                    .await?;
                 if let Some(ended) = failed_gracefully(screen, &tested) {
                     return Ok(ended);
                 }
@@ -171,18 +198,33 @@ impl Command {
             }
             Self::Remove { webhook } => {
                 let id = id_of(door, LIST, "webhooks", &webhook).await?;
-                screen.confirm(&format!("This removes the webhook “{webhook}” and cancels what waits for it."))?;
-                let gone = door.ask(Method::DELETE, &format!("{LIST}/{id}"), None).await?;
-                screen.done(&json!({ "success": true, "id": id, "message": text(&gone, "message") }), text(&gone, "message"));
+                screen.confirm(&format!(
+                    "This removes the webhook “{webhook}” and cancels what waits for it."
+                ))?;
+                let gone = door
+                    .ask(Method::DELETE, &format!("{LIST}/{id}"), None)
+                    .await?;
+                screen.done(
+                    &json!({ "success": true, "id": id, "message": text(&gone, "message") }),
+                    text(&gone, "message"),
+                );
             }
         }
         Ok(Ended::Done)
     }
 }
 
-async fn change(door: &Door, screen: Screen, webhook: &str, request: &Value, sentence: &str) -> Result<Ended, Failed> {
+async fn change(
+    door: &Door,
+    screen: Screen,
+    webhook: &str,
+    request: &Value,
+    sentence: &str,
+) -> Result<Ended, Failed> {
     let id = id_of(door, LIST, "webhooks", webhook).await?;
-    let changed = door.send(Method::PATCH, &format!("{LIST}/{id}"), request).await?;
+    let changed = door
+        .send(Method::PATCH, &format!("{LIST}/{id}"), request)
+        .await?;
     if let Some(ended) = failed_gracefully(screen, &changed) {
         return Ok(ended);
     }
@@ -216,7 +258,14 @@ fn facts(webhook: &Value) -> Vec<(&'static str, String)> {
         ("held", plain(webhook, "held")),
         ("last call", moment(webhook, "lastTriggered")),
         ("last error", plain(webhook, "lastError")),
-        ("retries", format!("{} ({})", plain(webhook, "retryAttempts"), plain(webhook, "retrySchedule"))),
+        (
+            "retries",
+            format!(
+                "{} ({})",
+                plain(webhook, "retryAttempts"),
+                plain(webhook, "retrySchedule")
+            ),
+        ),
         ("own network", plain(webhook, "allowPrivateNetwork")),
     ]
 }

@@ -167,7 +167,7 @@ pub fn failure(failure: &Failure, who: &str) -> String {
             410 => format!("{who} says: stop. It wants no more calls at this address."),
             404 | 405 => format!("{who} knows no such address and answered {status}. Check the address with its makers."),
             401 | 403 => format!("{who} did not let us in and answered {status}. Check the address and its key."),
-            300..400 => format!("{who} points to another address and answered {status}. Signalbox never follows; enter the new address."),
+            300..=399 => format!("{who} points to another address and answered {status}. Signalbox never follows; enter the new address."),
             _ => format!("{who} refused this call and answered {status}."),
         },
         Code::BlockedAddress => format!("{who} leads to an address that is never called, or that needs your consent. Check the address."),

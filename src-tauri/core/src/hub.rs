@@ -328,7 +328,7 @@ fn private_file(path: &Path) -> Result<std::fs::File> {
 fn take_lock(home: &Path) -> Result<std::fs::File> {
     use std::io::{Read as _, Seek as _, Write as _};
     let mut file = private_file(&home.join("owner.lock"))?;
-    if !fs4::FileExt::try_lock(&file).is_ok() {
+    if fs4::FileExt::try_lock(&file).is_err() {
         let mut owner = String::new();
         // Who owns it is a courtesy; that it is owned is certain.
         let _ = file.read_to_string(&mut owner);

@@ -44,7 +44,6 @@ pub(crate) enum NewState {
 pub(crate) struct DeliveryRecord {
     pub(crate) seq: i64,
     pub(crate) id: DeliveryId,
-    pub(crate) event_seq: i64,
     pub(crate) event_id: EventId,
     pub(crate) channel: Channel,
     pub(crate) endpoint: String,
@@ -74,7 +73,6 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     Ok(DeliveryRecord {
         seq: row.get("seq")?,
         id: row.get("id")?,
-        event_seq: row.get("event_seq")?,
         event_id: row.get("event_id")?,
         channel: row.get("channel")?,
         endpoint: row.get("endpoint")?,

@@ -89,7 +89,9 @@ pub(crate) async fn run(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    drop(watch);
+    // Its end is awaited by its drop, and never comes where a process that the window started has
+    // inherited the pipe: that is nobody's to wait for.
+    std::thread::spawn(move || drop(watch));
 }
 
 impl Hub {

@@ -11,7 +11,7 @@ const SERVICE: &str = "signalbox";
 /// The platform's store. The crate `keyring` opens it once for all and remembers a failure until
 /// the process ends; after one, the store is opened again here, so that a key store that comes late
 /// is found.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Keychain;
 
 impl Keychain {

@@ -235,7 +235,7 @@ impl Secrets {
             return Ok(thread.clone());
         }
         let mut store = match &self.place {
-            SecretsPlace::Keychain => Store::Keychain(keychain::Keychain::default()),
+            SecretsPlace::Keychain => Store::Keychain(keychain::Keychain),
             SecretsPlace::Vault { passphrase } => Store::Vault(vault::Vault::new(
                 self.home.join("vault.age"),
                 passphrase.clone(),
