@@ -42,8 +42,8 @@ export const engines = {
       browser,
       async quit() {
         const { pid } = JSON.parse(readFileSync(`${home}/api.json`));
-        // Not waited for: the page that would answer goes away.
-        await browser.run("setTimeout(() => window.__TAURI_INTERNALS__.invoke('quit'))");
+        // The page that would answer goes away.
+        await browser.run("setTimeout(() => window.__TAURI_INTERNALS__.invoke('quit'))").catch(() => {});
         await gone(browser, pid);
         await browser.end();
       },

@@ -33,7 +33,8 @@ async function cashDesk() {
   return { calls, url: `http://127.0.0.1:${server.address().port}/hook`, called: once(server, "call"), close: () => server.close() };
 }
 
-for (const [name, open] of Object.entries(engines)) {
+const wanted = process.env.SIGNALBOX_ENGINE;
+for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted || name === wanted)) {
   test(`a booking is recorded, delivered, seen in Activity, and still there offline (${name})`, async (story) => {
     const home = mkdtempSync(join(tmpdir(), `signalbox-${name}-`));
     const desk = await cashDesk();
@@ -45,7 +46,7 @@ for (const [name, open] of Object.entries(engines)) {
         await page.picture(`${shots}${name}-${screen}-${theme}.png`);
         if (name !== "chromium") continue;
         await story.test(`${screen} is accessible, ${theme}`, async () => {
-          const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run().then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
+          const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
           assert.deepEqual(found, []);
         });
       }
