@@ -40,12 +40,12 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
     const desk = await cashDesk();
     const app = await open(home);
     const page = app.browser;
-    const look = async (screen) => {
+    const look = async (step, screen) => {
       for (const theme of ["light", "dark"]) {
         await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
         await page.picture(`${shots}${name}-${screen}-${theme}.png`);
         if (name !== "chromium") continue;
-        await story.test(`${screen} is accessible, ${theme}`, async () => {
+        await step.test(`${screen} is accessible, ${theme}`, async () => {
           const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
           assert.deepEqual(found, []);
         });
@@ -55,17 +55,17 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
     let secret;
     try {
       if (name === "window") {
-        await story.test("the page cannot be tampered with through prototypes", async () => {
+        await story.test("the page cannot be tampered with through prototypes", async (step) => {
           assert.equal(await page.run("return Object.isFrozen(Object.prototype)"), true);
         });
       }
-      await story.test("a webhook is added, and its secret is shown once", async () => {
+      await story.test("a webhook is added, and its secret is shown once", async (step) => {
         await page.press("Webhooks");
         await page.press("Add webhook");
         await page.write("#webhook-name", "Cash desk");
         await page.write("#webhook-url", desk.url);
         await page.press("It is on my own network");
-        await look("add-webhook");
+        await look(step, "add-webhook");
         await page.press("Add webhook", "dialog");
         secret = await page.found("document.querySelector('[data-testid=secret]')?.innerText");
         await page.press("I have stored it");
@@ -77,34 +77,34 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
         const kept = execFileSync("secret-tool", ["lookup", "service", "signalbox", "username", `${workspace.id}/${webhook.id}`], { encoding: "utf8" });
         assert.ok(kept.includes(secret), "secret-tool shows another secret");
       });
-      await story.test("a booking is recorded by hand", async () => {
+      await story.test("a booking is recorded by hand", async (step) => {
         await page.press("Today");
         await page.press("Record an event");
         await page.press("Fill in a sample", "dialog");
-        await look("record");
+        await look(step, "record");
         await page.press("Record", "dialog form footer");
         await page.see("recorded. One receiver is being told.");
       });
-      await story.test("the receiver gets it, signed", async () => {
+      await story.test("the receiver gets it, signed", async (step) => {
         await desk.called;
         const [{ headers, body }] = desk.calls;
         const signed = `${headers["webhook-id"]}.${headers["webhook-timestamp"]}.${body}`;
         const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
         assert.equal(headers["webhook-signature"], `v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
       });
-      await story.test("Activity shows it delivered", async () => {
+      await story.test("Activity shows it delivered", async (step) => {
         await page.press("Activity");
         await page.see("Received");
-        await look("activity");
+        await look(step, "activity");
         await page.press("", ".log");
         await page.see("Attempts");
-        await look("delivery");
+        await look(step, "delivery");
       });
-      await story.test("every other screen can be looked at", async () => {
+      await story.test("every other screen can be looked at", async (step) => {
         for (const [screen, sentence] of [["today", "Just now"], ["webhooks", "Cash desk"], ["connect", "Connect your software"]]) {
           await page.go(screen);
           await page.see(sentence);
-          await look(screen);
+          await look(step, screen);
         }
       });
     } finally {
