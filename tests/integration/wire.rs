@@ -5,7 +5,7 @@ use signalbox_practice::{Behaviour, Receiver};
 use signalbox_tests::{Shop, verify_both};
 
 /// Spellings that any parse and re-serialisation would change.
-pub const ODD_BODIES: &[&str] = &[
+pub(crate) const ODD_BODIES: &[&str] = &[
     r#"{}"#,
     r#"{"b":1,"a":2}"#,
     r#"{"number":1e2,"more":1E+2,"less":1.0,"minus":-0,"tiny":0.10e-7}"#,
