@@ -17,7 +17,8 @@ serve: packages window practice-home ## the same without a window: engine and pa
 	cargo build -p signalbox-cli --locked
 	$(PRACTICE) $(TARGET)/debug/signalctl serve --practice --ui ui/dist
 
-test: packages ## everything a change must pass
+test: ## everything a change must pass
+	@.ci/packages test
 	@.ci/test
 
 packages: ## install what this computer lacks (Debian and Ubuntu; says what it does)
