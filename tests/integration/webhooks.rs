@@ -81,10 +81,10 @@ async fn a_wrong_webhook_is_422_with_the_path_of_the_field_and_is_not_created() 
         (json!({"url": null}), "url"),
         (json!({"events": []}), "events"),
         (json!({"events": "*"}), "events"),
-        (json!({"events": ["no.such"]}), "events[0]"),
+        (json!({"events": ["no.such"]}), "events.0"),
         (
             json!({"events": ["booking.created", "booking.create"]}),
-            "events[1]",
+            "events.1",
         ),
         (json!({"retryAttempts": -1}), "retryAttempts"),
         (json!({"retryAttempts": 21}), "retryAttempts"),

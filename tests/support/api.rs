@@ -268,26 +268,16 @@ impl Changes {
         timeout(patience, self.0.recv()).await.ok().flatten()
     }
 
-    /// Asks at once and again after each change until there is an answer; fails when none comes in time.
-    #[track_caller]
-    pub fn until<T>(
-        mut self,
-        what: &str,
-        mut ask: impl AsyncFnMut() -> Option<T>,
-    ) -> impl Future<Output = T> {
-        let caller = std::panic::Location::caller();
-        async move {
-            let deadline = tokio::time::Instant::now() + PATIENCE;
-            loop {
-                if let Some(found) = ask().await {
-                    return found;
-                }
-                match tokio::time::timeout_at(deadline, self.0.recv()).await {
-                    Ok(Some(_)) => {}
-                    Ok(None) => panic!("{caller}: the feed ended before {what}"),
-                    Err(_) => panic!("{caller}: not within {PATIENCE:?}: {what}"),
-                }
+    /// Asks at once and again after each change until there is an answer; nothing when none comes in time.
+    pub async fn until<T>(mut self, mut ask: impl AsyncFnMut() -> Option<T>) -> Option<T> {
+        let deadline = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = ask().await {
+                return Some(found);
             }
+            tokio::time::timeout_at(deadline, self.0.recv())
+                .await
+                .ok()??;
         }
     }
 }

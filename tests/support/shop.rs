@@ -206,15 +206,19 @@ impl Shop {
         what: &str,
         satisfies: impl Fn(&Value) -> bool,
     ) -> Value {
-        let row = self
-            .full
-            .changes()
-            .await
-            .until(what, async || {
-                let rows = self.deliveries(&format!("eventId={event}")).await;
-                rows.into_iter().find(|row| satisfies(row))
-            })
-            .await;
+        let seen = std::cell::RefCell::new(Vec::new());
+        let found = self.full.changes().await.until(async || {
+            let rows = self.deliveries(&format!("eventId={event}")).await;
+            let found = rows.iter().find(|row| satisfies(row)).cloned();
+            *seen.borrow_mut() = rows;
+            found
+        });
+        let Some(row) = found.await else {
+            panic!(
+                "not within {PATIENCE:?}: {what}; the event has {:?}",
+                seen.borrow()
+            );
+        };
         self.delivery(row["id"].as_str().expect("the delivery's id"))
             .await
     }
