@@ -1,6 +1,7 @@
-// Two promises of the window: only src/api speaks to the outside, and every message exists and is used.
+// The promises of the window's tree: who may import whom, that only src/api speaks to the outside, that
+// text is never put in as markup, and that every message exists and is used.
 import { readdirSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, normalize } from "node:path";
 
 const root = new URL("../src", import.meta.url).pathname;
 const files = readdirSync(root, { recursive: true }).map(String).filter((name) => /\.(ts|svelte)$/.test(name));
@@ -8,13 +9,28 @@ const messages = new Set([...readFileSync(join(root, "i18n/en.ftl"), "utf8").mat
 const used = new Set();
 const wrong = [];
 
+// What stands at the top of the tree may use everything; types of the API may be used everywhere.
+const may = { pages: ["state", "components", "i18n"], components: ["i18n"], state: ["api", "i18n"], api: ["i18n"], i18n: [] };
+const layer = (name) => (name.includes("/") ? name.split("/")[0] : null);
+
 for (const name of files) {
   const text = readFileSync(join(root, name), "utf8");
-  if (!name.startsWith("api/") && /\bfetch\(|EventSource|XMLHttpRequest|WebSocket|@tauri-apps/.test(text) && name !== "pages/connect/lines.ts") wrong.push(`${name} speaks to the outside; only src/api may.`);
-  if (/\{@html|innerHTML/.test(text)) wrong.push(`${name} puts text in as markup.`);
+  const own = layer(name);
+  for (const [, only, from] of text.matchAll(/^\s*(?:import|export) (type )?[^;]*?from "(\.[^"]+)"/gm)) {
+    const target = normalize(join(dirname(name), from));
+    const other = layer(target);
+    if (!own || !other || only) continue;
+    const across = own === "pages" && other === "pages" && name.split("/")[1] !== target.split("/")[1];
+    if (across || (own !== other && !may[own]?.includes(other))) wrong.push(`${name} imports ${target}, which ${own} may not.`);
+  }
+  if (own !== "api") {
+    if (/from "@tauri-apps|import\("@tauri-apps/.test(text)) wrong.push(`${name} imports Tauri; only src/api may.`);
+    // The lines to copy are text for other programs.
+    if (name !== "pages/connect/lines.ts" && /\bfetch\(|new (EventSource|XMLHttpRequest|WebSocket)\b/.test(text)) wrong.push(`${name} speaks to the outside; only src/api may.`);
+  }
+  if (/\{@html|innerHTML|insertAdjacentHTML/.test(text)) wrong.push(`${name} puts text in as markup.`);
   for (const [, call] of text.matchAll(/\bt\(([^)]*)/g)) {
-    const keys = [...call.split("{")[0].matchAll(/"([a-z][a-z0-9-]*)"/g)].map((found) => found[1]);
-    for (const key of keys) {
+    for (const [, key] of call.split("{")[0].matchAll(/"([a-z][a-z0-9-]*)"/g)) {
       used.add(key);
       if (!messages.has(key)) wrong.push(`${name} says “${key}”, which en.ftl does not know.`);
     }

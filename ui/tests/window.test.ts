@@ -3,7 +3,8 @@ import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { listenTo, open, type Ask } from "../src/api/client";
-import type { Change } from "../src/api/schema";
+import { arrive } from "../src/state/route.svelte";
+import type { Changed } from "../src/api/schema";
 
 const working = { word: "Working", shape: "tick-filled", role: "success" };
 const received = { word: "Received", shape: "tick-filled", role: "success" };
@@ -44,6 +45,7 @@ const answers: Record<string, unknown> = {
   },
   "POST /api/deliveries/dlv_1/retry": { success: true, delivery: { ...row, status: "pending" } },
   "GET /api/integrations/webhooks": { webhooks: [webhook] },
+  "GET /api/events/evt_1": { event: { id: "evt_1", deliveries: [] } },
   "POST /api/integrations/webhooks": { success: true, webhook: { ...webhook, secret: "whsec_shown_once" } },
   "DELETE /api/integrations/webhooks/whk_1": { message: "Deleted." },
   "GET /api/connection": { address: "http://127.0.0.1:7465", problem: null, firstEvent: null },
@@ -51,22 +53,31 @@ const answers: Record<string, unknown> = {
 };
 
 let asked: Ask[] = [];
-let tell: (change: Change | null) => void = () => {};
+let gone = false;
+let refusedPath = "url";
+let tell: (change: Changed | null) => void = () => {};
 let stop = (): void => {};
 const changed: Record<string, unknown> = {};
 
 beforeEach(() => {
-  // jsdom knows no modal dialogs.
+  // jsdom knows no modal dialogs, no sizes and no smooth ways.
+  vi.stubGlobal("ResizeObserver", class { observe() {} unobserve() {} disconnect() {} });
+  Element.prototype.scrollTo = () => {};
+  HTMLCanvasElement.prototype.getContext = () => null;
+  Element.prototype.scrollIntoView = () => {};
   HTMLDialogElement.prototype.showModal = function () { this.open = true; };
   HTMLDialogElement.prototype.close = function () { this.open = false; };
   asked = [];
+  gone = false;
+  refusedPath = "url";
   for (const key of Object.keys(changed)) delete changed[key];
   stop = open({
     request: async (ask) => {
       asked.push(ask);
+      if (gone) throw new Error("gone");
       const path = ask.path.includes("cursor=") ? "/api/deliveries?cursor" : ask.path.split("?")[0];
       const answer = changed[`${ask.method} ${path}`] ?? answers[`${ask.method} ${path}`];
-      if (answer instanceof Error) return { status: 422, body: JSON.stringify({ title: "Wrong", status: 422, detail: answer.message, errors: [{ path: "url", code: "invalid", message: "This is no address." }] }) };
+      if (answer instanceof Error) return { status: 422, body: JSON.stringify({ title: "Wrong", status: 422, detail: answer.message, errors: [{ path: refusedPath, code: "invalid", message: "This is no address." }] }) };
       return answer ? { status: 200, body: JSON.stringify(answer) } : { status: 404, body: JSON.stringify({ title: "Not found", status: 404, detail: `No ${path}.` }) };
     },
     changes: (heard) => { tell = heard; return () => {}; },
@@ -77,12 +88,13 @@ afterEach(() => { cleanup(); stop(); });
 
 async function see(page: string): Promise<void> {
   history.replaceState(null, "", `#/${page}`);
+  arrive();
   render(App);
   await screen.findByRole("heading", { level: 1 });
 }
 const posted = (path: string): Record<string, unknown> => JSON.parse(asked.find((ask) => ask.method === "POST" && ask.path === path)?.body ?? "null") as Record<string, unknown>;
 
-for (const [page, landmark] of [["today", "Just now"], ["activity", "Show older"], ["activity/dlv_1", "Answered 500"], ["webhooks", "All calls get through."], ["connect", "Nothing has arrived yet"]] as const) {
+for (const [page, landmark] of [["today", "Just now"], ["today/record", "What happened"], ["activity", "Who and what"], ["activity/dlv_1", "Answered 500"], ["webhooks", "2 of 3"], ["webhooks/add", "What it is told about"], ["connect", "Nothing has arrived yet"]] as const) {
   test(`${page} can be read by everyone`, async () => {
     await see(page);
     await screen.findByText(landmark);
@@ -108,8 +120,10 @@ test("a change in another workspace is not asked about", async () => {
   expect(asked.length).toBe(before);
 });
 
-test("an event is recorded from a sample that was altered", async () => {
+test("an event is recorded from a sample that was altered, and its fate is told", async () => {
   await see("today");
+  changed["GET /api/events/evt_2"] = { event: { id: "evt_2", deliveries: [{ ...row, id: "dlv_2", state: received, error: null }] } };
+  changed["POST /api/events"] = { ...(answers["POST /api/events"] as object), warnings: [{ path: "customer.email", code: "format", message: "does not look like an email address." }] };
   await fireEvent.click(await screen.findByRole("button", { name: "Record an event" }));
   await screen.findByLabelText("What happened");
   await fireEvent.click(screen.getByRole("button", { name: "Fill in a sample" }));
@@ -119,6 +133,31 @@ test("an event is recorded from a sample that was altered", async () => {
   await fireEvent.click(screen.getByRole("button", { name: "Record" }));
   await screen.findByText("New booking recorded. One receiver is being told.");
   expect(posted("/api/events")).toMatchObject({ type: "booking.created", data: { bookingId: "1048", price: 85, customer: { name: "Tom Brandt" } } });
+  await screen.findByText("Customer, Email");
+  expect((await screen.findByRole("link", { name: "Open in Activity" })).getAttribute("href")).toBe("#/activity?eventId=evt_2");
+  await screen.findAllByRole("link", { name: "Cash desk" });
+});
+
+test("what the engine minds about a field stands beside it", async () => {
+  changed["POST /api/events"] = new Error("This cannot be recorded.");
+  refusedPath = "data.customer.email";
+  await see("today/record");
+  await fireEvent.input(await screen.findByLabelText("Email"), { target: { value: "maria" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Record" }));
+  await screen.findByText("This cannot be recorded.");
+  const field = screen.getByLabelText("Email");
+  expect(field.getAttribute("aria-invalid")).toBe("true");
+  expect(document.getElementById(field.getAttribute("aria-describedby") ?? "")?.textContent).toBe("This is no address.");
+});
+
+test("the answers of a form are names and values of the owner's own", async () => {
+  changed["GET /api/event-types"] = { eventTypes: [{ type: "form.submitted", label: "Form sent", description: "", declared: false, example: {}, schema: { type: "object", properties: { fields: { type: "object", title: "Answers" } } } }] };
+  await see("today/record");
+  await fireEvent.input(await screen.findByLabelText("Answers, name 1"), { target: { value: "Amount" } });
+  await fireEvent.input(screen.getByLabelText("Answers, value 1"), { target: { value: "80" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Record" }));
+  await waitFor(() => expect(posted("/api/events")).not.toBeNull());
+  expect(posted("/api/events").data).toEqual({ fields: { Amount: "80" } });
 });
 
 test("what was left empty is not part of an event", async () => {
@@ -130,39 +169,137 @@ test("what was left empty is not part of an event", async () => {
   expect(posted("/api/events").data).toEqual({ price: 12.5 });
 });
 
-test("the log shows older rows and sends a delivery again", async () => {
+const rowsShown = (): (string | null)[] => [...document.querySelectorAll("[data-delivery-id]")].map((one) => one.getAttribute("data-delivery-id"));
+
+test("the log goes on to older rows by itself and sends a delivery again", async () => {
   await see("activity/dlv_1");
-  await fireEvent.click(await screen.findByRole("button", { name: "Show older" }));
   await screen.findByText(/New booking 1041/);
+  expect(rowsShown()).toEqual(["dlv_1", "dlv_0"]);
   await fireEvent.click(await screen.findByRole("button", { name: "Send again" }));
   await waitFor(() => expect(asked.some((ask) => ask.path === "/api/deliveries/dlv_1/retry")).toBe(true));
 });
 
+test("who stands at the top of the log sees new rows come in", async () => {
+  await see("activity");
+  await screen.findByText(/New booking 1041/);
+  changed["GET /api/deliveries"] = { deliveries: [{ ...row, id: "dlv_2", what: "New booking 1043" }, { ...row, state: received }], nextCursor: "older", total: 3, totalIsExact: true };
+  tell({ workspaceId: "ws_1", topics: ["deliveries"] });
+  await screen.findByText(/New booking 1043/);
+  expect(rowsShown()).toEqual(["dlv_2", "dlv_1", "dlv_0"]);
+  within(document.querySelector<HTMLElement>('[data-delivery-id="dlv_1"]') as HTMLElement).getByText("Received");
+});
+
+test("who reads further down is told of new rows and keeps the place", async () => {
+  await see("activity");
+  await screen.findByText(/New booking 1041/);
+  const grid = screen.getByRole("grid");
+  grid.scrollTop = 400;
+  await fireEvent.scroll(grid);
+  changed["GET /api/deliveries"] = { deliveries: [{ ...row, id: "dlv_2", what: "New booking 1043" }, row], nextCursor: "older", total: 3, totalIsExact: true };
+  tell({ workspaceId: "ws_1", topics: ["deliveries"] });
+  const more = await screen.findByRole("button", { name: "1 new" });
+  expect(rowsShown()).not.toContain("dlv_2");
+  await fireEvent.click(more);
+  grid.scrollTop = 0;
+  await fireEvent.scroll(grid);
+  await waitFor(() => expect(rowsShown()).toEqual(["dlv_2", "dlv_1", "dlv_0"]));
+});
+
+test("the keyboard walks through the log and opens a delivery", async () => {
+  await see("activity");
+  await screen.findByText(/New booking 1041/);
+  const grid = screen.getByRole("grid");
+  grid.focus();
+  await fireEvent.keyDown(grid, { key: "ArrowDown" });
+  expect(grid.getAttribute("aria-activedescendant")).toBe("row-dlv_0");
+  await fireEvent.keyDown(grid, { key: "ArrowUp" });
+  await fireEvent.keyDown(grid, { key: "Enter" });
+  await screen.findByRole("complementary", { name: "Delivery" });
+  await fireEvent.keyDown(document.body, { key: "Escape" });
+  await waitFor(() => expect(screen.queryByRole("complementary")).toBeNull());
+});
+
+test("a chip asks for what it says", async () => {
+  await see("activity");
+  await fireEvent.click(await screen.findByRole("button", { name: "Failed" }));
+  await waitFor(() => expect(asked.some((ask) => ask.path.includes("status=failed%2Cunknown"))).toBe(true));
+  expect(screen.getByRole("button", { name: "Failed" }).getAttribute("aria-pressed")).toBe("true");
+});
+
+test("an engine that went away is a calm line, and what was seen stays", async () => {
+  await see("today");
+  await screen.findByText("Just now");
+  gone = true;
+  tell(null);
+  await screen.findByText(/Signalbox does not answer/);
+  screen.getByText("Just now");
+  gone = false;
+  tell(null);
+  await waitFor(() => expect(screen.queryByText(/Signalbox does not answer/)).toBeNull());
+});
+
 test("a new webhook's secret is shown once", async () => {
   await see("webhooks");
-  const press = async (): Promise<void> => void (await fireEvent.click(screen.getAllByRole("button", { name: "Add webhook" }).at(-1) as HTMLElement));
-  await press();
-  await fireEvent.input(screen.getByLabelText("Name"), { target: { value: "Cash desk" } });
+  await fireEvent.click(await screen.findByRole("button", { name: "Add webhook" }));
+  await fireEvent.input(await screen.findByLabelText("Name"), { target: { value: "Cash desk" } });
   changed["POST /api/integrations/webhooks"] = new Error("This cannot be saved.");
-  await press();
-  await screen.findByText("This cannot be saved.");
+  await fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Add webhook" }));
+  await screen.findByText("This is no address.");
   expect(screen.getByLabelText("Address").getAttribute("aria-invalid")).toBe("true");
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByLabelText("Address")));
   delete changed["POST /api/integrations/webhooks"];
   await fireEvent.input(screen.getByLabelText("Address"), { target: { value: "https://kasse.example/hook" } });
-  await press();
+  await fireEvent.click(within(screen.getByRole("dialog")).getByRole("button", { name: "Add webhook" }));
   expect((await screen.findByTestId("secret")).textContent).toBe("whsec_shown_once");
   await fireEvent.click(screen.getByRole("button", { name: "I have stored it" }));
   await waitFor(() => expect(screen.queryByTestId("secret")).toBeNull());
 });
 
+test("a key store that cannot be used is said where the webhook was to be added", async () => {
+  changed["POST /api/integrations/webhooks"] = { success: false, error: "This computer's key store is locked.", gracefulFail: true, code: "keychain_unavailable", willRetry: false };
+  await see("webhooks/add");
+  await fireEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Add webhook" }));
+  await screen.findByText("This computer's key store is locked.");
+  expect(screen.queryByTestId("secret")).toBeNull();
+});
+
+async function choose(name: string): Promise<void> {
+  await fireEvent.keyDown(await screen.findByRole("button", { name: "More for Cash desk" }), { key: "Enter" });
+  await fireEvent.keyDown(await screen.findByRole("menuitem", { name }), { key: "Enter" });
+}
+
+test("a test of a webhook says in a sentence how it went", async () => {
+  changed["POST /api/integrations/webhooks/whk_1/test"] = { success: false, message: "It answered 404.", statusCode: 404, deliveryId: "dlv_1" };
+  await see("webhooks");
+  await choose("Send a test");
+  await screen.findByText(/The test of Cash desk did not get through. It answered 404./);
+  changed["POST /api/integrations/webhooks/whk_1/test"] = { success: true, message: "It answered 200.", statusCode: 200, deliveryId: "dlv_1" };
+  await choose("Send a test");
+  await screen.findByText("Cash desk: It answered 200.");
+});
+
 test("a webhook is deleted only after it was asked for twice", async () => {
   await see("webhooks");
-  await fireEvent.click(await screen.findByRole("button", { name: "Delete Cash desk" }));
-  const dialog = screen.getByRole("dialog");
+  await choose("Delete");
+  const dialog = await screen.findByRole("dialog");
   within(dialog).getByText(/2 deliveries that wait for it are cancelled/);
   expect(asked.some((ask) => ask.method === "DELETE")).toBe(false);
   await fireEvent.click(within(dialog).getByRole("button", { name: "Delete webhook" }));
   await screen.findByText("Cash desk was deleted. Its log stays in Activity.");
+});
+
+test("a token is shown once, and the lines to copy hold it", async () => {
+  changed["POST /api/tokens"] = { success: true, id: "tok_2", name: "Shop", scope: "events", token: "sbt_shown_once" };
+  await see("connect");
+  await fireEvent.click(await screen.findByRole("button", { name: "New token" }));
+  await fireEvent.input(await screen.findByLabelText("Name"), { target: { value: "Shop" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Make token" }));
+  expect((await screen.findByTestId("token")).textContent).toBe("sbt_shown_once");
+  await fireEvent.click(screen.getByRole("button", { name: "Done" }));
+  for (const language of ["curl", "PHP", "JavaScript", "Python"]) {
+    await fireEvent.click(screen.getByRole("tab", { name: language }));
+    expect(screen.getByRole("tabpanel").textContent).toContain("sbt_shown_once");
+  }
 });
 
 test("the arm rises when the first event comes with a token", async () => {

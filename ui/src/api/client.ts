@@ -1,14 +1,14 @@
 // The one door to the engine: by the desktop's command where there is one, else by HTTP.
 
 import { t } from "../i18n/say";
-import type { Change, FieldError, Topic } from "./schema";
+import type { Changed, FieldError, Topic } from "./schema";
 
 export interface Ask { method: string; path: string; body: string | null; workspace: string | null }
 export interface Answer { status: number; body: string }
 export interface Transport {
   request(ask: Ask): Promise<Answer>;
   /** Tells of changes until it is stopped. `null`: some may have been missed, look at everything again. */
-  changes(heard: (change: Change | null) => void): () => void;
+  changes(heard: (change: Changed | null) => void): () => void;
   /** Something was painted: the window may be shown. */
   ready(): void;
 }
@@ -26,7 +26,8 @@ export class Problem extends Error {
 
 let transport: Transport;
 let workspace: string | null = null;
-const listeners = new Set<(change: Change | null) => void>();
+const listeners = new Set<(change: Changed | null) => void>();
+const watchers = new Set<(there: boolean) => void>();
 
 export function open(by: Transport): () => void {
   transport = by;
@@ -43,7 +44,9 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   let answer: Answer;
   try {
     answer = await transport.request({ method, path, body: body === undefined ? null : JSON.stringify(body), workspace });
+    watchers.forEach((heard) => heard(true));
   } catch {
+    watchers.forEach((heard) => heard(false));
     throw new Problem(0, t("problem-unreachable"));
   }
   let read: unknown = null;
@@ -61,12 +64,18 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
 
 /** Hears of changes in this workspace that touch `topics`. */
 export function onChange(topics: Topic[], look: () => void): () => void {
-  const heard = (change: Change | null): void => {
+  const heard = (change: Changed | null): void => {
     const here = change === null || !change.workspaceId || !workspace || change.workspaceId === workspace;
     if (here && (change === null || change.topics.some((topic) => topics.includes(topic)))) look();
   };
   listeners.add(heard);
   return () => listeners.delete(heard);
+}
+
+/** Hears whether the engine answers. */
+export function onReach(heard: (there: boolean) => void): () => void {
+  watchers.add(heard);
+  return () => watchers.delete(heard);
 }
 
 export function asProblem(cause: unknown): Problem {
@@ -83,7 +92,7 @@ async function byDesktop(): Promise<Transport> {
   return {
     request: (ask) => invoke<Answer>("request", { ...ask }),
     changes(heard) {
-      const stop = listen<Change>("change", ({ payload }) => heard(payload));
+      const stop = listen<Changed>("change", ({ payload }) => heard(payload));
       return () => void stop.then((end) => end());
     },
     ready: () => void invoke("window_ready"),
@@ -132,7 +141,7 @@ function byHttp(credential: string | null): Transport {
 }
 
 /** Reads server-sent events, which `EventSource` cannot do with a credential. */
-export async function listenTo(stream: ReadableStream<Uint8Array>, heard: (change: Change) => void): Promise<void> {
+export async function listenTo(stream: ReadableStream<Uint8Array>, heard: (change: Changed) => void): Promise<void> {
   const reader = stream.getReader();
   const decoder = new TextDecoder();
   let rest = "";
@@ -144,7 +153,7 @@ export async function listenTo(stream: ReadableStream<Uint8Array>, heard: (chang
     rest = blocks.pop() ?? "";
     for (const block of blocks) {
       const data = block.split(/\r?\n/).filter((line) => line.startsWith("data:")).map((line) => line.slice(5).trim()).join("\n");
-      if (data) heard(JSON.parse(data) as Change);
+      if (data) heard(JSON.parse(data) as Changed);
     }
   }
 }

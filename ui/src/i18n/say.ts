@@ -28,12 +28,52 @@ const words = (options: Intl.DateTimeFormatOptions, at: Date, zone = timeZone): 
 const hour: Intl.DateTimeFormatOptions = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 const date: Intl.DateTimeFormatOptions = { weekday: "short", day: "numeric", month: "short" };
 
+const plainly = (options: Intl.DateTimeFormatOptions, at: Date, zone = timeZone): string => words(options, at, zone).replace(",", "");
+
+/** Whether two moments, or one and now, are of one day in the workspace. */
+export function sameDay(one: string, other: string | undefined = new Date().toISOString()): boolean {
+  const whole: Intl.DateTimeFormatOptions = { year: "numeric", ...date };
+  return words(whole, new Date(one)) === words(whole, new Date(other));
+}
 /** "09:03", or "Thu 26 Nov 09:03" on another day. */
 export function when(iso: string): string {
   const at = new Date(iso);
-  const today = words(date, at) === words(date, new Date()) && Math.abs(Date.now() - at.getTime()) < 864e5;
-  return today ? words(hour, at) : `${words(date, at).replace(",", "")} ${words(hour, at)}`;
+  return sameDay(iso) ? words(hour, at) : `${plainly(date, at)} ${words(hour, at)}`;
 }
+/** The same for a narrow column: "09:03", "Thu 09:03" within a week, "26 Nov 09:03" before. */
+export function short(iso: string): string {
+  const at = new Date(iso);
+  if (sameDay(iso)) return words(hour, at);
+  const near = Math.abs(Date.now() - at.getTime()) < 6 * 864e5;
+  return `${words(near ? { weekday: "short" } : { day: "numeric", month: "short" }, at)} ${words(hour, at)}`;
+}
+/** "Thu 26 Nov 2026, 09:03:31" */
+export function full(iso: string): string {
+  const at = new Date(iso);
+  return `${plainly({ ...date, year: "numeric" }, at)}, ${clock(iso)}`;
+}
+/** Days gone by since then. */
+export function age(iso: string): number {
+  return Math.max(0, Math.floor((Date.now() - Date.parse(iso)) / 864e5));
+}
+/** "2026-11-26T09:30" in the workspace, as a moment with its offset: "2026-11-26T09:30:00+01:00". */
+export function moment(local: string, zone = timeZone): string {
+  const near = new Date(`${local.slice(0, 16)}:00Z`);
+  let offset = "+00:00";
+  try {
+    // Once as if it were UTC, once more with the offset of that hour: right across a change of the clocks.
+    for (let turn = 0; turn < 2; turn += 1) {
+      const at = new Date(near.getTime() - minutes(offset) * 6e4);
+      const name = new Intl.DateTimeFormat("en-GB", { timeZone: zone, timeZoneName: "longOffset" }).formatToParts(at).find((part) => part.type === "timeZoneName")?.value ?? "GMT";
+      offset = name === "GMT" ? "+00:00" : name.slice(3);
+    }
+  } catch {
+    return `${local.slice(0, 16)}:00`;
+  }
+  return `${local.slice(0, 16)}:00${offset}`;
+}
+const minutes = (offset: string): number => (offset.startsWith("-") ? -1 : 1) * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4, 6)));
+
 /** "09:03:31" */
 export function clock(iso: string): string {
   return words({ ...hour, second: "2-digit" }, new Date(iso));
@@ -41,11 +81,12 @@ export function clock(iso: string): string {
 /** "Tuesday 17 November, 14:05" */
 export function now(): string {
   const at = new Date();
-  return `${words({ weekday: "long", day: "numeric", month: "long" }, at).replace(",", "")}, ${words(hour, at)}`;
+  return `${plainly({ weekday: "long", day: "numeric", month: "long" }, at)}, ${words(hour, at)}`;
 }
-/** "Thu 26 Nov" of a day without a time. */
+/** "Thu 26 Nov", of a day or a moment. */
 export function day(iso: string): string {
-  return words(date, new Date(`${iso}T12:00:00Z`), "UTC").replace(",", "");
+  const at = new Date(iso.length > 10 ? iso : `${iso}T12:00:00Z`);
+  return plainly(date, at, iso.length > 10 ? timeZone : "UTC");
 }
 /** "T" */
 export function initial(iso: string): string {

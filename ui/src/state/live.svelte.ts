@@ -1,7 +1,10 @@
 // What a screen shows, asked for again whenever it may have changed.
 
-import { ask, asProblem, onChange, type Problem } from "./client";
-import type { Topic } from "./schema";
+import { ask, asProblem, onChange, type Problem } from "../api/client";
+import type { Topic } from "../api/schema";
+
+// In a flood of changes a screen looks again this often, no oftener.
+const PACE_MS = 250;
 
 export interface Live<T> { readonly value: T | undefined; readonly problem: Problem | undefined; look(): void }
 
@@ -34,7 +37,8 @@ export function live<T>(path: () => string | null, topics: Topic[]): Live<T> {
           if (gone) return;
           problem = asProblem(cause);
         }
-      } while (again);
+        if (again) await new Promise((later) => setTimeout(later, PACE_MS));
+      } while (again && !gone);
       busy = false;
     };
     value = undefined;
@@ -54,3 +58,5 @@ export function live<T>(path: () => string | null, topics: Topic[]): Live<T> {
     look: () => look(),
   };
 }
+
+export { asProblem, Problem } from "../api/client";

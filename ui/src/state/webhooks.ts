@@ -1,0 +1,22 @@
+// The receivers that are told.
+
+import { ask, Problem } from "../api/client";
+import type { CreatedWebhook, Graceful, NewWebhook, Webhook, Webhooks } from "../api/schema";
+import { live } from "./live.svelte";
+
+const AT = "/api/integrations/webhooks";
+
+export const webhooks = () => live<Webhooks>(() => AT, ["webhooks", "deliveries", "network"]);
+
+/** How a test went; `message` is the sentence. */
+export interface Tested { success: boolean; message: string; statusCode?: number | null; deliveryId?: string | null; code?: string }
+
+export async function add(webhook: NewWebhook): Promise<Webhook & { secret: string }> {
+  const answer = await ask<CreatedWebhook | Graceful>("POST", AT, webhook);
+  if ("error" in answer) throw new Problem(200, answer.error);
+  return { ...answer.webhook, secret: answer.webhook.secret ?? "" };
+}
+export const test = (id: string): Promise<Tested> => ask<Tested>("POST", `${AT}/${id}/test`, {});
+export const pause = (id: string): Promise<unknown> => ask("PATCH", `${AT}/${id}`, { isActive: false });
+export const resume = (id: string): Promise<unknown> => ask("PATCH", `${AT}/${id}`, { isActive: true });
+export const remove = (id: string): Promise<unknown> => ask("DELETE", `${AT}/${id}`);
