@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use signalbox_practice::{Behaviour, Call, Keep, Receiver};
-use signalbox_tests::{Shop, repository, signalctl, verify_both};
+use signalbox_tests::{Shop, repository, say, signalctl, verify_both};
 
 use crate::wire::ODD_BODIES;
 
@@ -113,7 +113,7 @@ async fn the_official_libraries_verify_every_request_of_a_run_with_retries() {
     let venv = installed().join("python");
     let python = venv.join("bin/python");
     if !python.exists() && !works(Command::new("python3").args(["-m", "venv"]).arg(&venv)) {
-        eprintln!("skipped the judge from PyPI: python3 with venv is not installed");
+        say("skipped the judge from PyPI: python3 with venv is not installed");
     } else {
         let requirements = fixtures().join("requirements.txt");
         let install = [

@@ -172,26 +172,44 @@ impl Api {
         headers: &[(&str, &str)],
         body: Option<Bytes>,
     ) -> Answer {
+        self.attempt(method, path, headers, body)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, for a server that may be gone at any moment.
+    pub async fn attempt(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<Bytes>,
+    ) -> Result<Answer, String> {
         let asked = format!("{method} {path}");
         let exchange = async {
-            let response = self.open(method, path, headers, body).await;
+            let response = self.open(method, path, headers, body).await?;
             let (parts, body) = response.into_parts();
-            let body = body.collect().await.expect("the whole answer").to_bytes();
-            Answer {
+            let body = body.collect().await.map_err(|error| error.to_string())?;
+            Ok::<_, String>(Answer {
                 asked: asked.clone(),
                 status: parts.status.as_u16(),
                 headers: parts.headers,
-                body,
-            }
+                body: body.to_bytes(),
+            })
         };
         timeout(PATIENCE, exchange)
             .await
-            .unwrap_or_else(|_| panic!("{asked}: no answer within {PATIENCE:?}"))
+            .map_err(|_| format!("no answer within {PATIENCE:?}"))
+            .flatten()
+            .map_err(|error| format!("{asked}: {error}"))
     }
 
     /// Listens to the feed of changes.
     pub async fn changes(&self) -> Changes {
-        let response = self.open(Method::GET, "/api/changes", &[], None).await;
+        let response = self
+            .open(Method::GET, "/api/changes", &[], None)
+            .await
+            .expect("the feed of changes");
         assert_eq!(response.status(), 200, "GET /api/changes");
         let (sender, receiver) = mpsc::unbounded_channel();
         let mut body = response.into_body();
@@ -221,17 +239,17 @@ impl Api {
         path: &str,
         headers: &[(&str, &str)],
         body: Option<Bytes>,
-    ) -> http::Response<Incoming> {
+    ) -> Result<http::Response<Incoming>, String> {
         let stream = TcpStream::connect(self.address)
             .await
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"));
+            .map_err(|error| error.to_string())?;
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
-            .expect("an HTTP connection");
+            .map_err(|error| error.to_string())?;
         // A server that answers before it has read all of a large body may close; the answer still counts.
         tokio::spawn(connection);
         let mut request = Request::builder()
-            .method(method.clone())
+            .method(method)
             .uri(path)
             .header("host", self.address.to_string());
         let given = |name: &str| {
@@ -254,7 +272,7 @@ impl Api {
         sender
             .send_request(request)
             .await
-            .unwrap_or_else(|error| panic!("{method} {path}: {error}"))
+            .map_err(|error| error.to_string())
     }
 }
 

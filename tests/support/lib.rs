@@ -25,3 +25,22 @@ pub use signature::{hex, mac, verify_both};
 
 /// How long a test waits for something that must happen before it says that it did not.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+
+/// Says something that is also read when the test passes: a figure, or that something was skipped.
+pub fn say(text: &str) {
+    use std::io::Write;
+    // Not `eprintln`, which the test harness keeps to itself.
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// The value below which this share of the values lies.
+pub fn percentile<T: Copy + Ord>(values: &mut [T], share: f64) -> Option<T> {
+    values.sort_unstable();
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss
+    )]
+    let at = (values.len() as f64 * share).ceil() as usize;
+    values.get(at.saturating_sub(1)).copied()
+}

@@ -10,7 +10,7 @@ pub fn read(name: &str) -> Option<Value> {
     match std::fs::read(&path) {
         Ok(bytes) => Some(serde_json::from_slice(&bytes).expect("the published file is JSON")),
         Err(_) => {
-            eprintln!("skipped: {name} is not in ../shared/data/vectors");
+            crate::say(&format!("skipped: {name} is not in ../shared/data/vectors"));
             None
         }
     }
