@@ -172,12 +172,10 @@ impl Guard {
     }
 
     fn check_origin(&self, headers: &HeaderMap) -> Result<()> {
-        let own = format!("http://127.0.0.1:{}", self.port);
-        if headers
-            .get_all(header::ORIGIN)
-            .iter()
-            .all(|origin| self.page.is_some() && origin.as_bytes() == own.as_bytes())
-        {
+        let is_own = |origin: &HeaderValue| {
+            self.page.is_some() && *origin == format!("http://127.0.0.1:{}", self.port)
+        };
+        if headers.get_all(header::ORIGIN).iter().all(is_own) {
             return Ok(());
         }
         Err(Problem::new(
