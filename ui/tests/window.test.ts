@@ -318,3 +318,13 @@ test("changes are read from a stream, wherever it is cut", async () => {
   await listenTo(new ReadableStream({ start(to) { for (const byte of bytes) to.enqueue(new Uint8Array([byte])); to.close(); } }), heard);
   expect(heard.mock.calls).toEqual([[{ workspaceId: "ws_1", topics: ["events"] }]]);
 });
+
+test("what can be pressed before the workspace is known is still there afterwards", async () => {
+  history.replaceState(null, "", "#/today");
+  arrive();
+  render(App);
+  const link = screen.getByRole("link", { name: "Activity" });
+  await screen.findByText("Just now");
+  expect(link.isConnected).toBe(true);
+  expect(asked.every((ask) => ask.path === "/api/workspaces" || ask.workspace === "ws_1")).toBe(true);
+});

@@ -6,7 +6,8 @@ import { live } from "./live.svelte";
 
 const AT = "/api/integrations/webhooks";
 
-export const webhooks = () => live<Webhooks>(() => AT, ["webhooks", "deliveries", "network"]);
+/** `within`: the workspace it is asked in, for who outlives one; while that is null, nothing is asked. */
+export const webhooks = (within: () => string | null = () => "") => live<Webhooks>(() => (within() === null ? null : AT), ["webhooks", "deliveries", "network"]);
 
 /** How a test went; `message` is the sentence. */
 export interface Tested { success: boolean; message: string; statusCode?: number | null; deliveryId?: string | null; code?: string }
