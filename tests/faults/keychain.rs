@@ -10,44 +10,37 @@ use serde_json::json;
 use signalbox_practice::Receiver;
 use signalbox_tests::{Home, Shop, percentile, say};
 use tempfile::TempDir;
+use zbus::zvariant::{ObjectPath, OwnedObjectPath, OwnedValue};
 
 use crate::elsewhere::{inside, possible};
 
 /// The figure of the contract between window and engine: asking never takes longer than this.
 const LIVE: Duration = Duration::from_millis(100);
 
+const PASSWORD: &str = "test";
+
 #[test]
 fn without_the_key_store_deliveries_are_held_the_api_lives_and_they_go_out_after_unlock() {
-    if possible(
-        &[
-            "dbus-run-session",
-            "--",
-            "gnome-keyring-daemon",
-            "--version",
-        ],
-        "a private gnome-keyring",
-    ) {
-        inside(
-            &["dbus-run-session", "--"],
-            "keychain::the_story_on_a_private_bus",
-        );
+    let session = ["dbus-run-session", "--"];
+    let version = [&session[..], &["gnome-keyring-daemon", "--version"]].concat();
+    if !possible(&version, "a private gnome-keyring") {
+        return;
     }
+    // The bus itself starts a keyring when somebody asks for one: it too must see only this folder.
+    let folder = TempDir::with_prefix("signalbox-keyring-").unwrap();
+    let places = ["HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"]
+        .map(|name| format!("{name}={}", folder.path().display()));
+    let mut wrapper = vec!["env"];
+    wrapper.extend(places.iter().map(String::as_str));
+    wrapper.extend(session);
+    inside(&wrapper, "keychain::the_story_on_a_private_bus");
 }
 
-/// A keyring daemon with a folder of its own; ends with this value.
-struct Keyring {
-    folder: TempDir,
-    daemon: Child,
-}
+/// A keyring daemon; ends with this value.
+struct Keyring(Child);
 
 impl Keyring {
     fn start() -> Self {
-        let folder = TempDir::with_prefix("signalbox-keyring-").unwrap();
-        let daemon = Self::daemon(&folder);
-        Self { folder, daemon }
-    }
-
-    fn daemon(folder: &TempDir) -> Child {
         let mut daemon = Command::new("gnome-keyring-daemon")
             .args([
                 "--foreground",
@@ -55,27 +48,53 @@ impl Keyring {
                 "--replace",
                 "--components=secrets",
             ])
-            .env("HOME", folder.path())
-            .env("XDG_DATA_HOME", folder.path())
-            .env("XDG_RUNTIME_DIR", folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        daemon.stdin.take().unwrap().write_all(b"test").unwrap();
+        daemon
+            .stdin
+            .take()
+            .unwrap()
+            .write_all(PASSWORD.as_bytes())
+            .unwrap();
         // It is ready once it owns its name: then a look-up answers, with "nothing found".
         let deadline = Instant::now() + Duration::from_secs(10);
         while !owned() && Instant::now() < deadline {
             std::thread::yield_now();
         }
-        daemon
+        Self(daemon)
     }
 
-    /// The owner's password is typed: the same folder, unlocked.
-    fn unlock(&mut self) {
-        self.stop();
-        self.daemon = Self::daemon(&self.folder);
+    /// The owner types the password into the prompt of the running daemon.
+    async fn unlock(&self) {
+        const DAEMON: &str = "org.freedesktop.secrets";
+        const SERVICE: &str = "/org/freedesktop/secrets";
+        let bus = zbus::Connection::session().await.unwrap();
+        let opened = bus
+            .call_method(
+                Some(DAEMON),
+                SERVICE,
+                Some("org.freedesktop.Secret.Service"),
+                "OpenSession",
+                &("plain", zbus::zvariant::Value::from("")),
+            )
+            .await
+            .unwrap();
+        let (_, session): (OwnedValue, OwnedObjectPath) = opened.body().deserialize().unwrap();
+        let login = ObjectPath::try_from("/org/freedesktop/secrets/collection/login").unwrap();
+        let no_parameters: &[u8] = &[];
+        let secret = (&session, no_parameters, PASSWORD.as_bytes(), "text/plain");
+        bus.call_method(
+            Some(DAEMON),
+            SERVICE,
+            Some("org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"),
+            "UnlockWithMasterPassword",
+            &(login, secret),
+        )
+        .await
+        .expect("the keyring is unlocked");
     }
 
     fn lock(&self) {
@@ -97,16 +116,12 @@ impl Keyring {
     }
 
     fn signal(&self, signal: Signal) {
-        kill(
-            Pid::from_raw(i32::try_from(self.daemon.id()).unwrap()),
-            signal,
-        )
-        .unwrap();
+        kill(Pid::from_raw(i32::try_from(self.0.id()).unwrap()), signal).unwrap();
     }
 
     fn stop(&mut self) {
-        let _ = self.daemon.kill();
-        let _ = self.daemon.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -192,7 +207,7 @@ async fn the_story_on_a_private_bus() {
     keyring.lock();
     let shop = shop.restart(false);
     let event = held_and_live(&shop, &receiver, "locked").await;
-    keyring.unlock();
+    keyring.unlock().await;
     shop.delivery_is(&event, "success").await;
 
     keyring.signal(Signal::SIGSTOP);
@@ -201,10 +216,17 @@ async fn the_story_on_a_private_bus() {
     keyring.signal(Signal::SIGCONT);
     shop.delivery_is(&event, "success").await;
 
+    let nowhere = |home: Home| home.with("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nowhere");
+    let shop = shop.restart_as(false, nowhere);
+    let event = held_and_live(&shop, &receiver, "absent").await;
+    let shop = shop.restart_as(false, |home| home.with("DBUS_SESSION_BUS_ADDRESS", &bus));
+    shop.delivery_is(&event, "success").await;
+
+    // Killed: the bus starts another one when asked, and that one is locked.
     keyring.stop();
     let shop = shop.restart(false);
-    let event = held_and_live(&shop, &receiver, "gone").await;
-    keyring.unlock();
+    let event = held_and_live(&shop, &receiver, "killed").await;
+    let _unlocked = Keyring::start();
     shop.delivery_is(&event, "success").await;
 
     let ids: Vec<_> = receiver
@@ -212,7 +234,7 @@ async fn the_story_on_a_private_bus() {
         .iter()
         .map(|call| call.header("webhook-id").to_owned())
         .collect();
-    assert_eq!(ids.len(), 4, "each went out once: {ids:?}");
+    assert_eq!(ids.len(), 5, "each went out once: {ids:?}");
     for call in receiver.calls() {
         signalbox_tests::verify_both(&call, &webhook.secret);
     }

@@ -103,6 +103,11 @@ impl Shop {
 
     /// Stops the server with kill -9 or SIGTERM and starts it again on the same home. Only for a shop of its own.
     pub fn restart(self, kill: bool) -> Self {
+        self.restart_as(kill, |home| home)
+    }
+
+    /// The same, in other surroundings.
+    pub fn restart_as(self, kill: bool, change: impl FnOnce(Home) -> Home) -> Self {
         let Self {
             serve,
             workspace,
@@ -118,7 +123,7 @@ impl Shop {
         } else {
             serve.terminate().0
         };
-        let serve = Arc::new(home.serve());
+        let serve = Arc::new(change(home).serve());
         let moved = |api: Api| api.at(serve.address);
         Self {
             owner: serve.owner().for_workspace(&workspace),
