@@ -2,7 +2,7 @@ import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-li
 import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
-import { listenTo, open, type Ask } from "../src/api/client";
+import { listenTo, open, wayIn, type Ask } from "../src/api/client";
 import { arrive } from "../src/state/route.svelte";
 import type { Changed } from "../src/api/schema";
 
@@ -327,4 +327,14 @@ test("what can be pressed before the workspace is known is still there afterward
   await screen.findByText("Just now");
   expect(link.isConnected).toBe(true);
   expect(asked.every((ask) => ask.path === "/api/workspaces" || ask.workspace === "ws_1")).toBe(true);
+});
+
+test("when the stream of changes ends, whoever shows something looks again", async () => {
+  const ended = new ReadableStream<Uint8Array>({ start: (to) => to.close() });
+  vi.stubGlobal("fetch", vi.fn(async () => new Response(ended)));
+  const heard = vi.fn();
+  const end = (await wayIn()).changes(heard);
+  await waitFor(() => expect(heard).toHaveBeenCalledWith(null));
+  end();
+  vi.unstubAllGlobals();
 });

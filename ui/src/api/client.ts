@@ -57,6 +57,8 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   }
   if (answer.status >= 400) {
     const said = (read ?? {}) as { title?: string; detail?: string; error?: string; errors?: FieldError[] };
+    // The page's credential is of one session; its owner made no token and could revoke none.
+    if (answer.status === 401) throw new Problem(401, t("problem-session"));
     throw new Problem(answer.status, said.detail ?? said.error ?? said.title ?? t("problem-unreadable"), said.errors ?? []);
   }
   return read as T;
@@ -111,6 +113,7 @@ function byHttp(credential: string | null): Transport {
     },
     changes(heard) {
       let stopped = false;
+      let refused = false;
       let listening = new AbortController();
       // A page that was left is kept for "Back", and with it a connection of the few there are to one host.
       const left = (): void => listening.abort();
@@ -118,15 +121,21 @@ function byHttp(credential: string | null): Transport {
       void (async () => {
         for (let first = true; !stopped; first = false) {
           listening = new AbortController();
+          let joined = false;
           try {
             const answer = await fetch("/api/changes", { headers: authorization, signal: listening.signal, cache: "no-store" });
+            // Back again, or another engine that does not know this page: either way, look.
+            if (!first && (answer.ok || !refused)) heard(null);
+            refused = !answer.ok;
             if (answer.ok && answer.body) {
-              if (!first) heard(null);
+              joined = true;
               await listenTo(answer.body, heard);
             }
           } catch {
-            // The engine went away, or this page stops listening; the loop tells which.
+            // The engine went away, or this page stops listening; what follows tells which.
           }
+          // Whoever looks again now learns that nobody answers.
+          if (joined && !listening.signal.aborted) heard(null);
           if (!stopped) await new Promise((later) => setTimeout(later, 2000));
         }
       })();

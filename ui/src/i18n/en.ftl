@@ -13,6 +13,7 @@ begin-lead = Signalbox keeps what happens in one business in one workspace. You 
 begin-name = Name
 begin-do = Begin
 problem-unreachable = Signalbox does not answer. Nothing is lost; once it runs again, this page carries on.
+problem-session = Signalbox was started anew since this page was opened. Open the address that it shows now.
 problem-unreadable = Signalbox answered in a way this page does not understand. Restart Signalbox so that both are of one version.
 
 # Said in many places
