@@ -65,9 +65,14 @@ pub(crate) async fn run(
             looked = (Instant::now(), now);
             offline = hub.look_around(jumped).await;
         }
+        while let Ok((out, slot)) = claimed_at_intake.try_recv() {
+            hub.dispatch_one(out, slot);
+        }
         let (ready, next) = hub.lanes.to_claim(now);
         if !ready.is_empty() {
             hub.claim(&ready, now).await;
+            // What was found changes when the next one is due.
+            continue;
         }
         let until_due = next.map_or(TICK, |at| {
             Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned())
@@ -76,12 +81,7 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             out = claimed_at_intake.recv() => match out {
-                Some((out, slot)) => {
-                    hub.dispatch_one(out, slot);
-                    while let Ok((out, slot)) = claimed_at_intake.try_recv() {
-                        hub.dispatch_one(out, slot);
-                    }
-                }
+                Some((out, slot)) => hub.dispatch_one(out, slot),
                 None => break,
             },
             _ = stop.changed() => break,

@@ -9,34 +9,45 @@ use super::SecretError;
 const SERVICE: &str = "signalbox";
 
 /// The platform's store. The crate `keyring` opens it once for all and remembers a failure until
-/// the process ends; after one, the store is opened again here, so that a key store that comes late
-/// is found.
+/// the process ends, and an open store holds a session with the service that was running then. So
+/// after an error the store is opened again and asked once more: a key store that came late, or was
+/// restarted, is found.
 #[derive(Debug)]
 pub(super) struct Keychain;
 
 impl Keychain {
-    fn entry(user: &str) -> Result<Entry, SecretError> {
-        if keyring::Entry::store_status().is_err() && keyring_core::get_default_store().is_none() {
-            open_again()?;
-        }
-        Entry::new(SERVICE, user).map_err(meaning)
-    }
-
     pub(super) fn get(&self, user: &str) -> Result<SecretString, SecretError> {
-        let bytes = Self::entry(user)?.get_secret().map_err(meaning)?;
+        let bytes = ask(user, Entry::get_secret)?;
         String::from_utf8(bytes)
             .map(SecretString::from)
             .map_err(|_| SecretError::Missing)
     }
 
     pub(super) fn put(&self, user: &str, secret: &SecretString) -> Result<(), SecretError> {
-        Self::entry(user)?
-            .set_secret(secret.expose_secret().as_bytes())
-            .map_err(meaning)
+        ask(user, |entry| {
+            entry.set_secret(secret.expose_secret().as_bytes())
+        })
     }
 
     pub(super) fn delete(&self, user: &str) -> Result<(), SecretError> {
-        Self::entry(user)?.delete_credential().map_err(meaning)
+        ask(user, Entry::delete_credential)
+    }
+}
+
+fn ask<T>(user: &str, act: impl Fn(&Entry) -> keyring_core::Result<T>) -> Result<T, SecretError> {
+    // Opens the platform's store when this is the first call; its failure shows in the next line.
+    let _ = keyring::Entry::store_status();
+    match Entry::new(SERVICE, user).and_then(|entry| act(&entry)) {
+        Ok(done) => Ok(done),
+        Err(Error::NoEntry) => Err(SecretError::Missing),
+        Err(first) => {
+            if open_again().is_err() {
+                return Err(meaning(first));
+            }
+            Entry::new(SERVICE, user)
+                .and_then(|entry| act(&entry))
+                .map_err(meaning)
+        }
     }
 }
 
