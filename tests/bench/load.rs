@@ -36,9 +36,16 @@ struct Caller {
 
 impl Caller {
     async fn connect(target: &Target) -> Self {
-        let stream = TcpStream::connect(target.address).await.expect("the server listens");
+        let stream = TcpStream::connect(target.address)
+            .await
+            .expect("the server listens");
         stream.set_nodelay(true).expect("a socket");
-        Self { stream, target: target.clone(), request: Vec::new(), answer: Vec::new() }
+        Self {
+            stream,
+            target: target.clone(),
+            request: Vec::new(),
+            answer: Vec::new(),
+        }
     }
 
     /// Gives one booking and waits for its acceptance; the id only when it is wanted.
@@ -57,19 +64,38 @@ impl Caller {
             body.len()
         );
         let given = Instant::now();
-        self.stream.write_all(&self.request).await.expect("the request is sent");
+        self.stream
+            .write_all(&self.request)
+            .await
+            .expect("the request is sent");
         self.answer.clear();
         let end = loop {
-            let read = self.stream.read_buf(&mut self.answer).await.expect("an answer");
+            let read = self
+                .stream
+                .read_buf(&mut self.answer)
+                .await
+                .expect("an answer");
             assert!(read > 0, "the server closed the connection");
             if let Some(end) = whole(&self.answer) {
                 break end;
             }
         };
         let accepted = Instant::now();
-        assert!(self.answer.starts_with(b"HTTP/1.1 202"), "{}", String::from_utf8_lossy(&self.answer));
-        let id = if with_id { event_id(&self.answer[..end]) } else { String::new() };
-        Accepted { id, given, accepted }
+        assert!(
+            self.answer.starts_with(b"HTTP/1.1 202"),
+            "{}",
+            String::from_utf8_lossy(&self.answer)
+        );
+        let id = if with_id {
+            event_id(&self.answer[..end])
+        } else {
+            String::new()
+        };
+        Accepted {
+            id,
+            given,
+            accepted,
+        }
     }
 }
 
@@ -79,7 +105,8 @@ fn whole(answer: &[u8]) -> Option<usize> {
     let text = std::str::from_utf8(&answer[..head]).ok()?;
     let length = text.lines().find_map(|line| {
         let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+        name.eq_ignore_ascii_case("content-length")
+            .then(|| value.trim().parse::<usize>().ok())?
     })?;
     (answer.len() >= head + length).then_some(head + length)
 }
@@ -87,7 +114,11 @@ fn whole(answer: &[u8]) -> Option<usize> {
 fn event_id(answer: &[u8]) -> String {
     let text = String::from_utf8_lossy(answer);
     let from = text.find("\"eventId\":\"").expect("an event id") + 11;
-    text[from..].split('"').next().unwrap_or_default().to_owned()
+    text[from..]
+        .split('"')
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// So many callers, each giving the next event as soon as the last was accepted, for so long. Returns how many.

@@ -31,7 +31,10 @@ struct Event<'a> {
 /// Serves until it is killed; prints its address as its first line.
 pub(crate) fn run(target: &str) {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let target: &'static str = Box::leak(target.to_owned().into_boxed_str());
     runtime.block_on(async {
         let client = reqwest::Client::builder()
@@ -49,12 +52,16 @@ pub(crate) fn run(target: &str) {
             .expect("a port");
         println!("{}", listener.local_addr().expect("its address"));
         loop {
-            let Ok((stream, _)) = listener.accept().await else { continue };
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
             let _ = stream.set_nodelay(true);
             let client = client.clone();
             tokio::spawn(async move {
                 let service = service_fn(move |request| forward(client.clone(), target, request));
-                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                let _ = http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
             });
         }
     });
@@ -78,14 +85,19 @@ async fn forward(
         return answer(StatusCode::BAD_REQUEST, String::new());
     };
     let data = Bytes::copy_from_slice(event.data.get().as_bytes());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let (seconds, millis) = (now.as_secs().to_string(), now.as_millis().to_string());
     // Unique is enough here; the product's ids are UUIDs of the same length.
     let id = format!("evt_{:036x}", now.as_nanos());
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
     let key = [7_u8; 32];
     let own = hex(&mac(secret.as_bytes(), &[millis.as_bytes(), b".", &data]));
-    let standard = mac(&key, &[id.as_bytes(), b".", seconds.as_bytes(), b".", &data]);
+    let standard = mac(
+        &key,
+        &[id.as_bytes(), b".", seconds.as_bytes(), b".", &data],
+    );
     let sent = client
         .post(target)
         .header("content-type", "application/json")
@@ -94,14 +106,20 @@ async fn forward(
         .header("x-webhook-signature", own)
         .header("webhook-id", &id)
         .header("webhook-timestamp", &seconds)
-        .header("webhook-signature", format!("v1,{}", STANDARD.encode(standard)))
+        .header(
+            "webhook-signature",
+            format!("v1,{}", STANDARD.encode(standard)),
+        )
         .body(data)
         .send()
         .await;
     match sent {
         Ok(taken) if taken.status().is_success() => {
             let _ = taken.bytes().await;
-            answer(StatusCode::ACCEPTED, format!(r#"{{"success":true,"eventId":"{id}"}}"#))
+            answer(
+                StatusCode::ACCEPTED,
+                format!(r#"{{"success":true,"eventId":"{id}"}}"#),
+            )
         }
         _ => answer(StatusCode::BAD_GATEWAY, String::new()),
     }

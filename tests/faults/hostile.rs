@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use signalbox_practice::{Behaviour, Receiver};
 use signalbox_tests::{Shop, percentile, pss_kib, say};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 const GOOD_EVENTS: u32 = 100;
 const HOSTILE_EVENTS: u32 = 20;
@@ -124,4 +126,32 @@ async fn hostile_receivers_cost_bounded_memory_and_slow_no_other() {
         beside < alone * 5 + Duration::from_millis(250),
         "the good receiver was slowed: {beside:?} after {alone:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn callers_that_never_finish_their_request_do_not_hold_up_the_others() {
+    let shop = Shop::alone().await;
+    let mut half_open = Vec::new();
+    for _ in 0..200 {
+        let mut stream = TcpStream::connect(shop.serve.address).await.unwrap();
+        let _ = stream
+            .write_all(b"POST /api/events HTTP/1.1\r\nHost: 127")
+            .await;
+        half_open.push(stream);
+    }
+    let mut asked = Vec::new();
+    for number in 0..200 {
+        let started = Instant::now();
+        shop.event(
+            "contact.created",
+            &format!(r#"{{"contactId":"s{number}"}}"#),
+        )
+        .await;
+        asked.push(started.elapsed());
+    }
+    let p99 = percentile(&mut asked, 0.99).unwrap();
+    say(&format!(
+        "200 half-open callers: a good one is answered with p99 {p99:?}"
+    ));
+    assert!(p99 < Duration::from_millis(250), "{p99:?}");
 }

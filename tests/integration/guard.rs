@@ -383,22 +383,13 @@ async fn a_file_in_the_home_is_for_the_owner_alone() {
     shop.event("contact.created", r#"{"contactId":"c"}"#).await;
     assert_eq!(home.mode("."), 0o700);
     assert_eq!(home.mode("api.json"), 0o600);
-    let mut folders = vec![home.path()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            let name = path
-                .strip_prefix(home.path())
-                .unwrap()
-                .display()
-                .to_string();
-            if path.is_dir() {
-                assert_eq!(home.mode(&name), 0o700, "{name}");
-                folders.push(path);
-            } else {
-                assert_eq!(home.mode(&name), 0o600, "{name}");
-            }
-        }
+    for name in home.contents() {
+        let expected = if home.path().join(&name).is_dir() {
+            0o700
+        } else {
+            0o600
+        };
+        assert_eq!(home.mode(&name), expected, "{}", name.display());
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use signalbox_practice::{Behaviour, Receiver};
-use signalbox_tests::{Answer, Shop, verify_both};
+use signalbox_tests::{Answer, Home, Shop, verify_both};
 
 const NOWHERE: &str = "http://127.0.0.1:9/";
 
@@ -439,4 +439,19 @@ async fn the_totals_count_deliveries_that_ended() {
         now["lastTriggered"].is_string() && now["lastError"].is_string(),
         "{now}"
     );
+}
+
+#[tokio::test]
+async fn a_proxy_named_in_the_environment_is_not_used() {
+    let proxy = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
+    let url = proxy.url();
+    let home = ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY"]
+        .iter()
+        .fold(Home::new(), |home, name| home.with(name, &url));
+    let shop = Shop::on(home.serve().into()).await;
+    let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
+    shop.webhook(&receiver.url()).await;
+    let event = shop.event("contact.created", r#"{"contactId":"c"}"#).await;
+    shop.delivery_is(&event, "success").await;
+    assert_eq!((receiver.count(), proxy.count()), (1, 0));
 }

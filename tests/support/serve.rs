@@ -77,6 +77,7 @@ impl Output {
 #[derive(Clone, Debug)]
 pub struct Home {
     folder: Arc<TempDir>,
+    place: PathBuf,
     binary: PathBuf,
     environment: Vec<(String, String)>,
     wrapper: Vec<String>,
@@ -102,6 +103,7 @@ impl Home {
             .expect("the passphrase is written");
         let passphrase = folder.path().join("passphrase").display().to_string();
         Self {
+            place: folder.path().join("home"),
             folder: Arc::new(folder),
             binary,
             environment: vec![
@@ -121,6 +123,12 @@ impl Home {
         self
     }
 
+    /// The same home with its data folder elsewhere, as on a certain disk.
+    pub fn at(mut self, place: PathBuf) -> Self {
+        self.place = place;
+        self
+    }
+
     /// The same home, each command run inside another one, as `ip netns exec NAME`.
     pub fn inside(mut self, wrapper: &[&str]) -> Self {
         self.wrapper = wrapper.iter().map(|word| (*word).to_owned()).collect();
@@ -129,7 +137,7 @@ impl Home {
 
     /// The data folder.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("home")
+        self.place.clone()
     }
 
     /// A file beside the data folder that goes away with it.
@@ -250,8 +258,26 @@ impl Home {
         }
     }
 
+    /// Every file and folder in the data folder, relative to it.
+    pub fn contents(&self) -> Vec<PathBuf> {
+        let mut found = vec![PathBuf::new()];
+        let mut next = 0;
+        while let Some(folder) = found.get(next).cloned() {
+            next += 1;
+            let Ok(entries) = fs::read_dir(self.path().join(&folder)) else {
+                continue;
+            };
+            found.extend(
+                entries
+                    .flatten()
+                    .map(|entry| folder.join(entry.file_name())),
+            );
+        }
+        found.split_off(1)
+    }
+
     /// The permission bits of a file in the data folder.
-    pub fn mode(&self, name: &str) -> u32 {
+    pub fn mode(&self, name: impl AsRef<Path>) -> u32 {
         let path = self.path().join(name);
         let meta = fs::symlink_metadata(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
