@@ -208,7 +208,7 @@ async fn only_the_three_loopback_names_with_the_port_are_accepted_as_host() {
     ] {
         let answer = raw_exchange(
             shop.serve.address,
-            request("/api/health", &[host.clone()]).as_bytes(),
+            request("/api/health", std::slice::from_ref(&host)).as_bytes(),
         )
         .await;
         assert!(answer.starts_with("HTTP/1.1 200 "), "{host}: {answer}");
@@ -229,7 +229,7 @@ async fn only_the_three_loopback_names_with_the_port_are_accepted_as_host() {
     ] {
         let answer = raw_exchange(
             shop.serve.address,
-            request("/api/health", &[host.clone()]).as_bytes(),
+            request("/api/health", std::slice::from_ref(&host)).as_bytes(),
         )
         .await;
         assert!(answer.starts_with("HTTP/1.1 421 "), "{host:?}: {answer}");

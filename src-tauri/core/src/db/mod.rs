@@ -134,6 +134,16 @@ impl Database {
         self.writer.write(work)
     }
 
+    /// What [`Database::write`] does, but for the order of commit and answer: the planted bug that
+    /// the kill test must find.
+    #[cfg(feature = "early-answer")]
+    pub(crate) fn write_answering_early<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send {
+        self.writer.write_answering_early(work)
+    }
+
     /// Writes with the next commit, and nobody waits for it.
     pub(crate) fn write_later(
         &self,

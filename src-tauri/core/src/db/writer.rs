@@ -127,29 +127,51 @@ impl Writer {
         &self,
         work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
     ) -> impl Future<Output = Result<T>> + Send {
-        let (answer, answered) = oneshot::channel();
-        let job = Job::Write(Box::new(move |tx| {
-            let result = work(tx);
-            let failed = result.is_err();
-            #[cfg(feature = "early-answer")]
-            let (result, answer) = {
+        self.submit(|answer| {
+            Box::new(move |tx| {
+                let result = work(tx);
+                let failed = result.is_err();
+                let reply = move |committed: Result<(), &Error>| {
+                    // Where nobody waits any more the caller went away; the work is done all the same.
+                    let _ = answer.send(match committed {
+                        Ok(()) => result,
+                        // An error at COMMIT means unknown, not undone: the caller repeats with its key.
+                        Err(error) => Err(error.again()),
+                    });
+                };
+                Done {
+                    failed,
+                    reply: Box::new(reply),
+                }
+            })
+        })
+    }
+
+    /// The planted bug of the kill test's control: answers before the commit.
+    #[cfg(feature = "early-answer")]
+    pub(super) fn write_answering_early<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    ) -> impl Future<Output = Result<T>> + Send {
+        self.submit(|answer| {
+            Box::new(move |tx| {
+                let result = work(tx);
+                let failed = result.is_err();
                 let _ = answer.send(result);
-                (Err::<T, _>(closed()), oneshot::channel().0)
-            };
-            let reply = move |committed: Result<(), &Error>| {
-                // Where nobody waits any more the caller went away; the work is done all the same.
-                let _ = answer.send(match committed {
-                    Ok(()) => result,
-                    // An error at COMMIT means unknown, not undone: the caller repeats with its key.
-                    Err(error) => Err(error.again()),
-                });
-            };
-            Done {
-                failed,
-                reply: Box::new(reply),
-            }
-        }));
-        let sent = self.0.send(job);
+                Done {
+                    failed,
+                    reply: Box::new(|_| ()),
+                }
+            })
+        })
+    }
+
+    fn submit<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<Result<T>>) -> Work,
+    ) -> impl Future<Output = Result<T>> + Send {
+        let (answer, answered) = oneshot::channel();
+        let sent = self.0.send(Job::Write(work(answer)));
         async move {
             if sent.is_err() {
                 return Err(closed());

@@ -108,19 +108,21 @@ impl Hub {
             self.lanes.clone(),
             self.dispatch(),
         );
-        self.db
-            .write(move |tx| {
-                record(
-                    tx,
-                    workspace,
-                    checked,
-                    &source,
-                    now,
-                    &lanes,
-                    dispatch.as_ref(),
-                )
-            })
-            .await
+        let work = move |tx: &mut Tx<'_>| {
+            record(
+                tx,
+                workspace,
+                checked,
+                &source,
+                now,
+                &lanes,
+                dispatch.as_ref(),
+            )
+        };
+        #[cfg(feature = "early-answer")]
+        return self.db.write_answering_early(work).await;
+        #[cfg(not(feature = "early-answer"))]
+        self.db.write(work).await
     }
 
     /// Records many at once, each on its own: a bad one stops no other. Results in order.
