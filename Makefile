@@ -4,7 +4,7 @@ CARGO_SELECTION := --workspace --features signalbox/custom-protocol --locked
 PRACTICE := SIGNALBOX_HOME=$(CURDIR)/.practice SIGNALBOX_SECRETS=vault SIGNALBOX_VAULT_PASSPHRASE_FILE=$(CURDIR)/.practice/passphrase
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
-.PHONY: help run serve test packages window practice-home
+.PHONY: help run serve test bench packages window practice-home
 
 help: ## what can be done here
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -20,6 +20,10 @@ serve: packages window practice-home ## the same without a window: engine and pa
 test: ## everything a change must pass
 	@.ci/packages test
 	@.ci/test
+
+bench: ## how fast, with the limit beside each figure
+	cargo build --release --locked -p signalbox-cli -p signalbox-tests --bins --bench relay
+	cargo bench --locked -p signalbox-tests --bench relay
 
 packages: ## install what this computer lacks (Debian and Ubuntu; says what it does)
 	@.ci/packages

@@ -161,7 +161,7 @@ mod tests {
         assert_eq!(answer.status, 202);
         assert_eq!(
             answer.body,
-            r#"{"body":"{\"a\":1e2}","workspace":"Practice"}"#
+            r#"{"workspace":"Practice","body":"{\"a\":1e2}"}"#
         );
     }
 
