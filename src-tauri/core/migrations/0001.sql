@@ -83,23 +83,24 @@ CREATE TABLE events (
 CREATE INDEX events_of_workspace ON events (workspace_id, seq);
 CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
--- The row is the queue and the log.
+-- The row is the queue and the log. (Words are checked one by one: for IN with a list SQLite builds
+-- a table at every row.)
 CREATE TABLE deliveries (
   seq           INTEGER PRIMARY KEY,
   id            TEXT NOT NULL UNIQUE,
   workspace_id  TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   event_seq     INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE,
-  channel       TEXT NOT NULL CHECK (channel IN ('webhook', 'email', 'sms', 'calendar', 'storage')),
+  channel       TEXT NOT NULL CHECK (channel = 'webhook' OR channel = 'email' OR channel = 'sms' OR channel = 'calendar' OR channel = 'storage'),
   -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
   endpoint      TEXT NOT NULL,
   event_type    TEXT NOT NULL,
   subject       TEXT,
   recipient     TEXT NOT NULL,
-  status        TEXT NOT NULL CHECK (status IN ('pending', 'sending', 'held', 'success', 'failed', 'unknown', 'skipped', 'cancelled')),
+  status        TEXT NOT NULL CHECK (status = 'sending' OR status = 'success' OR status = 'pending' OR status = 'held' OR status = 'failed' OR status = 'unknown' OR status = 'skipped' OR status = 'cancelled'),
   status_reason TEXT,
   is_test       INTEGER NOT NULL DEFAULT 0 CHECK (is_test IN (0, 1)),
   replay_of     TEXT,
-  trigger       TEXT NOT NULL DEFAULT 'auto' CHECK (trigger IN ('auto', 'manual', 'replay', 'test')),
+  trigger       TEXT NOT NULL DEFAULT 'auto' CHECK (trigger = 'auto' OR trigger = 'manual' OR trigger = 'replay' OR trigger = 'test'),
   due_at        INTEGER,
   -- 1 while an earlier delivery about the same subject is waited for; due_at is then the latest moment.
   after_earlier INTEGER NOT NULL DEFAULT 0 CHECK (after_earlier IN (0, 1)),
@@ -117,23 +118,23 @@ CREATE TABLE deliveries (
   finished_at   INTEGER,
   delivered_at  INTEGER,
   CHECK ((status = 'pending') = (due_at IS NOT NULL)),
-  CHECK ((status = 'sending') = (lease IS NOT NULL))
+  CHECK ((status = 'sending') = (lease IS NOT NULL)),
+  CHECK ((status = 'sending' OR status = 'pending' OR status = 'held' OR status = 'unknown') = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
-  WHERE subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown');
+  WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
 CREATE INDEX deliveries_of_event ON deliveries (event_seq);
-CREATE INDEX deliveries_about ON deliveries (workspace_id, subject, seq) WHERE subject IS NOT NULL;
 
 CREATE TABLE attempts (
   seq                INTEGER PRIMARY KEY,
   delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
   number             INTEGER NOT NULL,
   id                 TEXT NOT NULL,
-  trigger            TEXT NOT NULL CHECK (trigger IN ('auto', 'manual', 'replay', 'test')),
+  trigger            TEXT NOT NULL CHECK (trigger = 'auto' OR trigger = 'manual' OR trigger = 'replay' OR trigger = 'test'),
   started_at         INTEGER NOT NULL,
   finished_at        INTEGER,
   duration_ms        INTEGER,
@@ -141,7 +142,8 @@ CREATE TABLE attempts (
   code               TEXT,
   args               TEXT,
   request_url        TEXT,
-  request_headers    TEXT,
+  -- When it was signed; the headers of a call follow from this, the event and the type.
+  signed_at          INTEGER,
   response_headers   TEXT,
   response_body      BLOB,
   response_truncated INTEGER NOT NULL DEFAULT 0 CHECK (response_truncated IN (0, 1)),

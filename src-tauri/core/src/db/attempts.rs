@@ -17,7 +17,7 @@ pub(crate) struct Ended {
     pub(crate) status: Option<u16>,
     pub(crate) failure: Option<Failure>,
     pub(crate) request_url: Option<String>,
-    pub(crate) request_headers: Option<BTreeMap<String, String>>,
+    pub(crate) signed_at: Option<Time>,
     pub(crate) response_headers: Option<BTreeMap<String, String>>,
     pub(crate) response_body: Option<Vec<u8>>,
     pub(crate) response_truncated: bool,
@@ -58,7 +58,7 @@ pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> R
     };
     let changed = conn
         .prepare_cached(
-            "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, request_headers = ?8,
+            "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, signed_at = ?8,
                response_headers = ?9, response_body = ?10, response_truncated = ?11
              WHERE seq = ?1 AND finished_at IS NULL",
         )?
@@ -70,7 +70,7 @@ pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> R
             ended.failure.as_ref().map(|f| f.code),
             ended.failure.as_ref().and_then(|f| serde_json::to_string(&f.args).ok()),
             ended.request_url,
-            json(&ended.request_headers),
+            ended.signed_at,
             json(&ended.response_headers),
             ended.response_body,
             ended.response_truncated
@@ -101,7 +101,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 status: row.get("status_code")?,
                 failure: super::webhooks::failure(row, "code", "args")?,
                 request_url: row.get("request_url")?,
-                request_headers: headers("request_headers")?,
+                signed_at: row.get("signed_at")?,
                 response_headers: headers("response_headers")?,
                 response_body: row.get("response_body")?,
                 response_truncated: row.get("response_truncated")?,

@@ -151,7 +151,7 @@ pub(crate) fn has_open_earlier(
 ) -> Result<bool> {
     Ok(conn
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown'))",
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND finished_at IS NULL)",
         )?
         .query_row(params![endpoint, subject, before], |r| r.get(0))?)
 }
@@ -318,7 +318,7 @@ pub(crate) fn release_next(
     let changed = conn
         .prepare_cached(
             "UPDATE deliveries SET due_at = ?3, after_earlier = 0 WHERE seq = (
-               SELECT min(seq) FROM deliveries WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND status IN ('pending', 'sending', 'held', 'unknown'))
+               SELECT min(seq) FROM deliveries WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL)
              AND status = 'pending' AND after_earlier = 1",
         )?
         .execute(params![endpoint, subject, now])?;

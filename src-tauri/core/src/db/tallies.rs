@@ -14,6 +14,8 @@ pub(crate) struct Tally {
     quarter: i64,
     succeeded: u32,
     failed: u32,
+    /// When the last one got through.
+    through_at: Option<Time>,
 }
 
 impl Tally {
@@ -24,6 +26,7 @@ impl Tally {
             quarter: at.as_ms().div_euclid(QUARTER_MS),
             succeeded: success.into(),
             failed: (!success).into(),
+            through_at: success.then_some(at),
         }
     }
 
@@ -34,6 +37,7 @@ impl Tally {
     pub(super) fn add(&mut self, other: &Self) {
         self.succeeded += other.succeeded;
         self.failed += other.failed;
+        self.through_at = self.through_at.max(other.through_at);
     }
 }
 
@@ -49,10 +53,20 @@ pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
             tally.succeeded,
             tally.failed
         ])?;
+        // Within one commit the success is taken for the later one.
         conn.prepare_cached(
-            "UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3 WHERE id = ?1",
+            "UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3,
+               last_triggered_at = coalesce(?4, last_triggered_at), last_success_at = coalesce(?4, last_success_at),
+               last_code = iif(?4 IS NULL, last_code, NULL), last_args = iif(?4 IS NULL, last_args, NULL),
+               failing_tries = iif(?4 IS NULL, failing_tries, 0), failing_since = iif(?4 IS NULL, failing_since, NULL)
+             WHERE id = ?1",
         )?
-        .execute(params![tally.endpoint, tally.succeeded, tally.failed])?;
+        .execute(params![
+            tally.endpoint,
+            tally.succeeded,
+            tally.failed,
+            tally.through_at
+        ])?;
     }
     Ok(())
 }

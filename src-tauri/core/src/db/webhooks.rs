@@ -231,25 +231,22 @@ pub(crate) fn delete(conn: &Connection, id: WebhookId, now: Time) -> Result<()> 
     Ok(())
 }
 
-/// Notes how the last try went.
-pub(crate) fn tried(
+/// Notes a try that failed. One that got through is noted with the tally of its commit.
+pub(crate) fn tried_in_vain(
     conn: &Connection,
     endpoint: &str,
     at: Time,
-    failure: Option<&Failure>,
+    failure: &Failure,
 ) -> Result<()> {
-    match failure {
-        None => conn
-            .prepare_cached(
-                "UPDATE webhooks SET last_triggered_at = ?2, last_success_at = ?2, last_code = NULL, last_args = NULL, failing_tries = 0, failing_since = NULL WHERE id = ?1",
-            )?
-            .execute(params![endpoint, at])?,
-        Some(failure) => conn
-            .prepare_cached(
-                "UPDATE webhooks SET last_triggered_at = ?2, last_code = ?3, last_args = ?4, failing_tries = failing_tries + 1, failing_since = coalesce(failing_since, ?2) WHERE id = ?1",
-            )?
-            .execute(params![endpoint, at, failure.code, serde_json::to_string(&failure.args).unwrap_or_default()])?,
-    };
+    conn.prepare_cached(
+        "UPDATE webhooks SET last_triggered_at = ?2, last_code = ?3, last_args = ?4, failing_tries = failing_tries + 1, failing_since = coalesce(failing_since, ?2) WHERE id = ?1",
+    )?
+    .execute(params![
+        endpoint,
+        at,
+        failure.code,
+        serde_json::to_string(&failure.args).unwrap_or_default()
+    ])?;
     Ok(())
 }
 

@@ -1,8 +1,11 @@
 //! The writer: one thread that owns the only connection that writes.
 //!
 //! It takes whatever queued up during the last commit, runs it in one transaction, commits, and
-//! only then answers all of them. It never waits for company. A piece of work that fails is undone
-//! to its own beginning and disturbs no other.
+//! only then answers all of them. It never waits for company.
+//!
+//! Work checks first and writes then. What fails before its first write disturbs nobody; a failure
+//! after it is trouble of the database, and undoes the whole commit. (A savepoint for each piece
+//! would copy every page it touches.)
 
 use std::collections::HashMap;
 use std::sync::{Arc, mpsc};
@@ -304,7 +307,7 @@ fn transaction(
     // When this fails the work is dropped unrun, and its callers learn that nothing was stored.
     conn.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
     for one in work {
-        conn.prepare_cached("SAVEPOINT one")?.execute([])?;
+        let before = conn.total_changes();
         let mut tx = Tx {
             conn,
             subscriptions,
@@ -323,12 +326,14 @@ fn transaction(
                 "The disk is full. Nothing was stored; free some space and send it again.",
             ));
         }
-        if done.failed {
-            conn.prepare_cached("ROLLBACK TO one")?.execute([])?;
-        } else {
+        if !done.failed {
             effects.merge(its_effects);
+        } else if conn.total_changes() != before {
+            return Err(Error::new(
+                crate::Kind::Busy,
+                "Storing was interrupted half-way, and undone. Nothing was stored; send it again.",
+            ));
         }
-        conn.prepare_cached("RELEASE one")?.execute([])?;
     }
     super::tallies::write(conn, &effects.tallies)?;
     conn.prepare_cached("COMMIT")?.execute([])?;

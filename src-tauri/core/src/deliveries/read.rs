@@ -19,7 +19,7 @@ use crate::events::{self, Event, EventType};
 use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
-use crate::webhooks::store::zone;
+use crate::webhooks::{send, store::zone};
 
 /// Rows of a page, unless asked otherwise, and at most.
 const USUAL_LIMIT: u32 = 50;
@@ -236,7 +236,7 @@ impl Hub {
                 let body = String::from_utf8_lossy(&data).into_owned();
                 let attempts: Vec<Attempt> = db::attempts::of(conn, record.seq)?
                     .into_iter()
-                    .map(|a| attempt(a, &row.who, &body))
+                    .map(|a| attempt(a, &row, &body))
                     .collect();
                 let (finished, due) = (
                     record.finished_at.map(|at| reader.moment(at)),
@@ -317,8 +317,8 @@ impl Hub {
     }
 }
 
-fn attempt(row: db::attempts::AttemptRow, who: &str, body: &str) -> Attempt {
-    let ended = row.ended;
+fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attempt {
+    let (ended, who) = (row.ended, &of.who);
     let error = ended.failure.as_ref().map(|f| explain::failure(f, who));
     let summary = match (&error, row.finished_at, ended.status) {
         (Some(error), ..) => error.clone(),
@@ -338,7 +338,10 @@ fn attempt(row: db::attempts::AttemptRow, who: &str, body: &str) -> Attempt {
         error,
         summary,
         request_url: ended.request_url.unwrap_or_default(),
-        request_headers: ended.request_headers.unwrap_or_default(),
+        request_headers: ended
+            .signed_at
+            .map(|at| send::shown(&of.event_id.to_string(), &of.event_type, at))
+            .unwrap_or_default(),
         request_body: body.to_owned(),
         response_headers: ended.response_headers,
         response_body: ended

@@ -68,7 +68,10 @@ pub(crate) fn finish(
     if !db::attempts::finish(tx.conn(), out.attempt, now, ended)? {
         return Ok(());
     }
-    let tries = db::deliveries::tries(tx.conn(), out.delivery)?;
+    let tries = match ended.failure {
+        Some(_) => db::deliveries::tries(tx.conn(), out.delivery)?,
+        None => 0,
+    };
     let hint = retry_after.and_then(|text| retry::retry_after(text, now));
     let (mut moved, counted) = decide(
         ended.failure.as_ref(),
@@ -79,8 +82,8 @@ pub(crate) fn finish(
         hint,
         jitter,
     );
-    if !out.test && counted {
-        db::webhooks::tried(tx.conn(), &out.endpoint, now, ended.failure.as_ref())?;
+    if let (Some(failure), false, true) = (&ended.failure, out.test, counted) {
+        db::webhooks::tried_in_vain(tx.conn(), &out.endpoint, now, failure)?;
     }
     if ended.failure.is_some() && !out.test {
         let webhook = db::webhooks::by_endpoint(tx.conn(), &out.endpoint)?;

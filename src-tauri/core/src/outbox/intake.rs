@@ -19,7 +19,7 @@ use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::outbox::lanes::Lanes;
 
 /// The way to the worker, where one runs.
-pub(crate) type Dispatch = tokio::sync::mpsc::UnboundedSender<(Outgoing, super::lanes::Slot)>;
+pub(crate) type Dispatch = tokio::sync::mpsc::UnboundedSender<(Outgoing, super::lanes::Claim)>;
 
 impl Hub {
     /// The event types of a workspace: built in and declared.
@@ -264,12 +264,12 @@ fn record(
             }
             _ => false,
         };
-        let slot = if to.paused || blocked || dispatch.is_none() {
+        let claim = if to.paused || blocked || dispatch.is_none() {
             None
         } else {
-            lanes.take_for_new(&to.endpoint)
+            lanes.claim_new(&to.endpoint)
         };
-        let state = match (&slot, to.paused, blocked) {
+        let state = match (&claim, to.paused, blocked) {
             (Some(_), ..) => NewState::Sending(lease_until(now)),
             (None, true, _) => NewState::Paused,
             (None, _, true) => NewState::AfterEarlier,
@@ -292,8 +292,8 @@ fn record(
                 now,
             },
         )?;
-        match (slot, dispatch) {
-            (Some(slot), Some(dispatch)) => {
+        match (claim, dispatch) {
+            (Some(claim), Some(dispatch)) => {
                 let attempt = db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
                 let outgoing = Outgoing {
                     delivery,
@@ -312,7 +312,7 @@ fn record(
                 };
                 let dispatch = dispatch.clone();
                 // An error says that the worker has ended: the next start finds the row.
-                tx.after_commit(move || drop(dispatch.send((outgoing, slot))));
+                tx.after_commit(move || drop(dispatch.send((outgoing, claim))));
             }
             _ if state == NewState::Due => {
                 let (lanes, endpoint) = (lanes.clone(), to.endpoint.clone());

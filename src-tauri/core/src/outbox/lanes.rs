@@ -1,9 +1,11 @@
-//! How many calls are under way, and who may start another: the fairness between endpoints.
+//! How many deliveries are claimed and under way, and who may start another: the fairness between
+//! endpoints.
 //!
-//! At most 16 in flight per endpoint and 64 in all. An endpoint may start another only while it has
-//! less than half of what is still free, so that a few that hang never take everything: the dynamic
-//! threshold of Choudhury and Hahne (IEEE/ACM ToN 6(2), 1998) with α = ½. One that timed out last
-//! may have two.
+//! A delivery first holds a [`Claim`]: its attempt is written and its bytes are in memory. Before
+//! its first byte it gets a [`Slot`], of which there are 16 per endpoint and 64 in all. An endpoint
+//! may take another of either only while it has less than half of what is still free, so that a few
+//! that hang never take everything: the dynamic threshold of Choudhury and Hahne (IEEE/ACM ToN
+//! 6(2), 1998) with α = ½. One whose last try ran into the deadline may have two.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,14 +14,41 @@ use tokio::sync::Notify;
 
 use crate::clock::Time;
 
-const IN_ALL: usize = 64;
-const PER_ENDPOINT: usize = 16;
+const SLOTS: Limit = Limit {
+    in_all: 64,
+    per_endpoint: 16,
+};
+/// Three for each slot: the next are at hand when one is free.
+const CLAIMS: Limit = Limit {
+    in_all: 192,
+    per_endpoint: 48,
+};
 const WHEN_SLOW: usize = 2;
+
+struct Limit {
+    in_all: usize,
+    per_endpoint: usize,
+}
+
+impl Limit {
+    /// How many more an endpoint may take that has `own` of `taken`.
+    fn room(&self, own: usize, taken: usize, slow: bool) -> usize {
+        let most = if slow { WHEN_SLOW } else { self.per_endpoint };
+        let free = self.in_all.saturating_sub(taken);
+        // own + n may grow as long as own + n < (free - n) / 2.
+        let fair = free.saturating_sub(2 * own).div_ceil(3);
+        most.saturating_sub(own).min(fair)
+    }
+}
 
 /// One endpoint's share.
 #[derive(Debug)]
 struct Lane {
+    claims: usize,
     in_flight: usize,
+    /// Claims that wait for a slot.
+    waiting: usize,
+    free: Arc<Notify>,
     /// Its last try ran into the deadline.
     slow: bool,
     /// There may be due rows that nobody has claimed: newer ones must not overtake them.
@@ -31,6 +60,7 @@ struct Lane {
 #[derive(Debug, Default)]
 struct Table {
     lanes: HashMap<Arc<str>, Lane>,
+    claims: usize,
     in_flight: usize,
     closed: bool,
 }
@@ -41,8 +71,15 @@ pub(crate) struct Lanes {
     table: Arc<Mutex<Table>>,
     /// Wakes the worker when there is something to claim.
     wake: Arc<Notify>,
-    /// Wakes whoever waits for the last call to end.
+    /// Wakes whoever waits for the last claim to end.
     ended: Arc<Notify>,
+}
+
+/// The right to one delivery's attempt; given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    lanes: Lanes,
+    endpoint: Arc<str>,
 }
 
 /// Leave to make one call; given back when dropped.
@@ -53,21 +90,15 @@ pub(crate) struct Slot {
 }
 
 impl Table {
-    fn room(&self, endpoint: &str) -> usize {
+    fn room_to_claim(&self, endpoint: &str) -> usize {
         if self.closed {
             return 0;
         }
-        let lane = self.lanes.get(endpoint);
-        let own = lane.map_or(0, |l| l.in_flight);
-        let most = if lane.is_some_and(|l| l.slow) {
-            WHEN_SLOW
-        } else {
-            PER_ENDPOINT
-        };
-        let free = IN_ALL.saturating_sub(self.in_flight);
-        // own + n may grow as long as own + n < (free - n) / 2.
-        let fair = free.saturating_sub(2 * own).div_ceil(3);
-        most.saturating_sub(own).min(fair)
+        let (own, slow) = self
+            .lanes
+            .get(endpoint)
+            .map_or((0, false), |l| (l.claims, l.slow));
+        CLAIMS.room(own, self.claims, slow)
     }
 
     fn lane(&mut self, endpoint: &str) -> (Arc<str>, &mut Lane) {
@@ -76,8 +107,11 @@ impl Table {
             None => Arc::from(endpoint),
         };
         // A lane nobody has looked at yet may have rows of an earlier run.
-        let lane = self.lanes.entry(key.clone()).or_insert(Lane {
+        let lane = self.lanes.entry(key.clone()).or_insert_with(|| Lane {
+            claims: 0,
             in_flight: 0,
+            waiting: 0,
+            free: Arc::default(),
             slow: false,
             backlog: true,
             next_due: None,
@@ -91,37 +125,63 @@ impl Lanes {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A slot for a delivery that is just being queued; none when older ones wait, or all are taken.
-    /// Then the endpoint has a backlog, and the worker comes for it.
-    pub(crate) fn take_for_new(&self, endpoint: &str) -> Option<Slot> {
-        let mut table = self.table();
-        let room = table.room(endpoint);
+    fn claims(&self, table: &mut Table, endpoint: &str, count: usize) -> Vec<Claim> {
         let (key, lane) = table.lane(endpoint);
-        if lane.backlog || room == 0 {
-            lane.backlog = true;
-            return None;
-        }
-        lane.in_flight += 1;
-        table.in_flight += 1;
-        Some(Slot {
-            lanes: self.clone(),
-            endpoint: key,
-        })
-    }
-
-    /// As many slots as there is room for.
-    pub(crate) fn take(&self, endpoint: &str) -> Vec<Slot> {
-        let mut table = self.table();
-        let room = table.room(endpoint);
-        let (key, lane) = table.lane(endpoint);
-        lane.in_flight += room;
-        table.in_flight += room;
-        (0..room)
-            .map(|_| Slot {
+        lane.claims += count;
+        table.claims += count;
+        (0..count)
+            .map(|_| Claim {
                 lanes: self.clone(),
                 endpoint: key.clone(),
             })
             .collect()
+    }
+
+    /// A claim for a delivery that is just being queued; none when older ones wait, or too many are
+    /// claimed. Then the endpoint has a backlog, and the worker comes for it.
+    pub(crate) fn claim_new(&self, endpoint: &str) -> Option<Claim> {
+        let mut table = self.table();
+        let room = table.room_to_claim(endpoint);
+        let (_, lane) = table.lane(endpoint);
+        if lane.backlog || room == 0 {
+            lane.backlog = true;
+            return None;
+        }
+        self.claims(&mut table, endpoint, 1).pop()
+    }
+
+    /// As many claims as there is room for.
+    pub(crate) fn claim_all(&self, endpoint: &str) -> Vec<Claim> {
+        let mut table = self.table();
+        let room = table.room_to_claim(endpoint);
+        self.claims(&mut table, endpoint, room)
+    }
+
+    /// Waits for leave to make a call.
+    pub(crate) async fn slot(&self, endpoint: &str) -> Slot {
+        let mut waited = false;
+        loop {
+            let free = {
+                let mut table = self.table();
+                let taken = table.in_flight;
+                let (key, lane) = table.lane(endpoint);
+                if waited {
+                    lane.waiting -= 1;
+                }
+                if SLOTS.room(lane.in_flight, taken, lane.slow) > 0 {
+                    lane.in_flight += 1;
+                    table.in_flight += 1;
+                    return Slot {
+                        lanes: self.clone(),
+                        endpoint: key,
+                    };
+                }
+                lane.waiting += 1;
+                waited = true;
+                lane.free.clone()
+            };
+            free.notified().await;
+        }
     }
 
     /// What a claim found: whether rows are left that are due, and when the next one is.
@@ -166,15 +226,15 @@ impl Lanes {
         let mut next = None::<Time>;
         for (endpoint, lane) in &table.lanes {
             if lane.backlog || lane.next_due.is_some_and(|at| at <= now) {
-                if table.room(endpoint) > 0 {
-                    ready.push((lane.in_flight, endpoint.clone()));
+                if table.room_to_claim(endpoint) > 0 {
+                    ready.push((lane.claims, endpoint.clone()));
                 }
             } else if let Some(at) = lane.next_due {
                 next = Some(next.map_or(at, |known| known.min(at)));
             }
         }
         // Who has least under way comes first.
-        ready.sort_unstable_by_key(|(in_flight, _)| *in_flight);
+        ready.sort_unstable_by_key(|(claims, _)| *claims);
         (
             ready.into_iter().map(|(_, endpoint)| endpoint).collect(),
             next,
@@ -186,16 +246,16 @@ impl Lanes {
         self.table().lane(endpoint).1.slow = slow;
     }
 
-    /// From now on nobody may start a call.
+    /// From now on nothing may be claimed.
     pub(crate) fn close(&self) {
         self.table().closed = true;
     }
 
-    /// Waits until no call is under way.
+    /// Waits until nothing is claimed.
     pub(crate) async fn empty(&self) {
         loop {
             let ended = self.ended.notified();
-            if self.table().in_flight == 0 {
+            if self.table().claims == 0 {
                 return;
             }
             ended.await;
@@ -203,18 +263,18 @@ impl Lanes {
     }
 }
 
-impl Drop for Slot {
+impl Drop for Claim {
     fn drop(&mut self) {
         let mut table = self.lanes.table();
-        table.in_flight = table.in_flight.saturating_sub(1);
-        let none_left = table.in_flight == 0;
+        table.claims = table.claims.saturating_sub(1);
+        let none_left = table.claims == 0;
         let mut backlog = false;
         if let Some(lane) = table.lanes.get_mut(&self.endpoint) {
-            lane.in_flight = lane.in_flight.saturating_sub(1);
+            lane.claims = lane.claims.saturating_sub(1);
             backlog = lane.backlog;
         }
         // Another endpoint may have been kept waiting by the total.
-        backlog = backlog || table.in_flight + 1 >= IN_ALL / 2;
+        backlog = backlog || table.claims + 1 >= CLAIMS.in_all / 2;
         drop(table);
         if backlog {
             self.lanes.wake.notify_one();
@@ -225,53 +285,81 @@ impl Drop for Slot {
     }
 }
 
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut table = self.lanes.table();
+        table.in_flight = table.in_flight.saturating_sub(1);
+        if let Some(lane) = table.lanes.get_mut(&self.endpoint) {
+            lane.in_flight = lane.in_flight.saturating_sub(1);
+        }
+        // A freed slot widens everybody's share.
+        for lane in table.lanes.values().filter(|l| l.waiting > 0) {
+            lane.free.notify_one();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn take_all(lanes: &Lanes, endpoint: &str) -> Vec<Slot> {
-        lanes.claimed(endpoint, false, None);
-        std::iter::from_fn(|| {
-            let slot = lanes.take_for_new(endpoint);
-            lanes.claimed(endpoint, false, None);
-            slot
-        })
-        .collect()
+    /// What an endpoint gets without waiting.
+    async fn slots(lanes: &Lanes, endpoint: &str) -> Vec<Slot> {
+        let mut all = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                slot = lanes.slot(endpoint) => all.push(slot),
+                () = std::future::ready(()) => return all,
+            }
+        }
     }
 
-    #[test]
-    fn one_endpoint_gets_sixteen_and_a_slow_one_two() {
+    #[tokio::test]
+    async fn one_endpoint_gets_sixteen_and_a_slow_one_two() {
         let lanes = Lanes::default();
-        let slots = take_all(&lanes, "a");
-        assert_eq!(slots.len(), 16);
-        drop(slots);
-        lanes.set_slow("a", true);
-        assert_eq!(take_all(&lanes, "a").len(), 2);
-        assert_eq!(lanes.take("b").len(), 16);
+        let held = slots(&lanes, "a").await;
+        assert_eq!(held.len(), 16);
+        drop(held);
+        lanes.set_slow("b", true);
+        assert_eq!(slots(&lanes, "b").await.len(), 2);
     }
 
-    #[test]
-    fn hanging_endpoints_leave_room_for_the_next() {
+    #[tokio::test]
+    async fn hanging_endpoints_leave_room_for_the_next() {
         let lanes = Lanes::default();
         let mut hanging = Vec::new();
         for n in 0..8 {
-            let slots = take_all(&lanes, &format!("hangs-{n}"));
-            assert!(!slots.is_empty(), "endpoint {n} found no room");
-            hanging.extend(slots);
+            let held = slots(&lanes, &format!("hangs-{n}")).await;
+            assert!(!held.is_empty(), "endpoint {n} found no room");
+            hanging.extend(held);
         }
-        assert!(hanging.len() < IN_ALL);
+        assert!(hanging.len() < SLOTS.in_all);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_for_a_slot_gets_one_that_is_freed() {
+        let lanes = Lanes::default();
+        let mut held = slots(&lanes, "a").await;
+        let waits = tokio::spawn({
+            let lanes = lanes.clone();
+            async move { drop(lanes.slot("a").await) }
+        });
+        tokio::task::yield_now().await;
+        held.pop();
+        assert!(waits.await.is_ok());
     }
 
     #[test]
     fn a_newer_delivery_never_overtakes_a_backlog() {
         let lanes = Lanes::default();
         assert!(
-            lanes.take_for_new("a").is_none(),
+            lanes.claim_new("a").is_none(),
             "rows of an earlier run may wait"
         );
         lanes.claimed("a", false, None);
-        assert!(lanes.take_for_new("a").is_some());
+        assert!(lanes.claim_new("a").is_some());
         lanes.look("a");
-        assert!(lanes.take_for_new("a").is_none());
+        assert!(lanes.claim_new("a").is_none());
     }
 }

@@ -21,8 +21,10 @@ use crate::clock::Time;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::webhooks::Settings;
 
-/// How long an attempt may hold a row: longer than any deadline, the key store's included.
-pub(crate) const LEASE_MS: i64 = 120_000;
+/// How long an attempt may hold a row: longer than the slowest lane takes for all that it may have
+/// claimed, each with the longest deadline. Only an attempt that a defect of ours ended is found so;
+/// those of an earlier process are taken up at the start.
+pub(crate) const LEASE_MS: i64 = 30 * 60_000;
 
 /// A claimed delivery on its way out. The number of its attempt is the fencing token.
 pub(crate) struct Outgoing {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
-use super::lanes::{Lanes, Slot};
+use super::lanes::{Claim, Lanes};
 use super::{LEASE_MS, Outgoing, finish, lease_until, network, retry};
 use crate::changes::Topic;
 use crate::clock::Time;
@@ -35,7 +35,7 @@ const JUMP_MS: i64 = 5_000;
 /// Runs until the lanes are closed and everything under way has been recorded.
 pub(crate) async fn run(
     hub: Arc<Hub>,
-    mut claimed_at_intake: mpsc::UnboundedReceiver<(Outgoing, Slot)>,
+    mut claimed_at_intake: mpsc::UnboundedReceiver<(Outgoing, Claim)>,
     mut stop: tokio::sync::watch::Receiver<bool>,
 ) {
     if let Err(error) = hub.recover(None).await {
@@ -65,8 +65,8 @@ pub(crate) async fn run(
             looked = (Instant::now(), now);
             offline = hub.look_around(jumped).await;
         }
-        while let Ok((out, slot)) = claimed_at_intake.try_recv() {
-            hub.dispatch_one(out, slot);
+        while let Ok((out, claim)) = claimed_at_intake.try_recv() {
+            hub.dispatch_one(out, claim);
         }
         let (ready, next) = hub.lanes.to_claim(now);
         if !ready.is_empty() {
@@ -81,7 +81,7 @@ pub(crate) async fn run(
         tokio::select! {
             biased;
             out = claimed_at_intake.recv() => match out {
-                Some((out, slot)) => hub.dispatch_one(out, slot),
+                Some((out, claim)) => hub.dispatch_one(out, claim),
                 None => break,
             },
             _ = stop.changed() => break,
@@ -95,13 +95,14 @@ pub(crate) async fn run(
 }
 
 impl Hub {
-    fn dispatch_one(self: &Arc<Self>, out: Outgoing, slot: Slot) {
+    fn dispatch_one(self: &Arc<Self>, out: Outgoing, claim: Claim) {
         let hub = self.clone();
-        tokio::spawn(async move { hub.deliver(out, slot).await });
+        tokio::spawn(async move { hub.deliver(out, claim).await });
     }
 
     /// Sends one and records how it went.
-    async fn deliver(self: Arc<Self>, out: Outgoing, slot: Slot) {
+    async fn deliver(self: Arc<Self>, out: Outgoing, claim: Claim) {
+        let slot = self.lanes.slot(&out.endpoint).await;
         let sent = self.send(&out).await;
         let slow = sent
             .ended
@@ -110,22 +111,20 @@ impl Hub {
             .is_some_and(|f| f.code == Code::TimedOut);
         self.lanes.set_slow(&out.endpoint, slow);
         let (now, lanes) = (self.now(), self.lanes.clone());
-        let recorded = self
-            .db
-            .write(move |tx| {
-                finish::finish(
-                    tx,
-                    &out,
-                    &sent.ended,
-                    sent.retry_after.as_deref(),
-                    now,
-                    jitter(now),
-                    &lanes,
-                )
-            })
-            .await;
-        // Kept until the result is durable: who waits for the last slot waits for the record too.
-        drop(slot);
+        let recording = self.db.write(move |tx| {
+            finish::finish(
+                tx,
+                &out,
+                &sent.ended,
+                sent.retry_after.as_deref(),
+                now,
+                jitter(now),
+                &lanes,
+            )
+        });
+        // The call is over, and its record is on its way to the writer: the next may start.
+        drop((slot, claim));
+        let recorded = recording.await;
         if let Err(error) = recorded {
             // The row stays under way; its lease runs out and it is told again under the same id.
             tracing::error!(%error, "the result of an attempt could not be recorded");
@@ -176,25 +175,25 @@ impl Hub {
 
     /// Claims for all these endpoints in one transaction.
     async fn claim(self: &Arc<Self>, endpoints: &[Arc<str>], now: Time) {
-        let taken: Vec<(Arc<str>, Vec<Slot>)> = endpoints
+        let taken: Vec<(Arc<str>, Vec<Claim>)> = endpoints
             .iter()
-            .map(|e| (e.clone(), self.lanes.take(e)))
+            .map(|e| (e.clone(), self.lanes.claim_all(e)))
             .collect();
         let lanes = self.lanes.clone();
         let claimed = self
             .db
             .write(move |tx| {
                 let mut claimed = Vec::new();
-                for (endpoint, slots) in taken {
-                    claimed.extend(claim_for(tx, &endpoint, slots, now, &lanes)?);
+                for (endpoint, claims) in taken {
+                    claimed.extend(claim_for(tx, &endpoint, claims, now, &lanes)?);
                 }
                 Ok(claimed)
             })
             .await;
         match claimed {
             Ok(claimed) => {
-                for (out, slot) in claimed {
-                    self.dispatch_one(out, slot);
+                for (out, claim) in claimed {
+                    self.dispatch_one(out, claim);
                 }
             }
             Err(error) => {
@@ -359,10 +358,10 @@ fn outgoing(
 fn claim_for(
     tx: &mut Tx<'_>,
     endpoint: &Arc<str>,
-    mut slots: Vec<Slot>,
+    mut claims: Vec<Claim>,
     now: Time,
     lanes: &Lanes,
-) -> Result<Vec<(Outgoing, Slot)>> {
+) -> Result<Vec<(Outgoing, Claim)>> {
     let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), endpoint)? else {
         db::deliveries::cancel_waiting(tx.conn(), endpoint, now)?;
         lanes.claimed(endpoint, false, None);
@@ -374,7 +373,7 @@ fn claim_for(
         return Ok(Vec::new());
     }
     let settings = Arc::new(webhook.settings);
-    let wanted = slots.len();
+    let wanted = claims.len();
     let due = db::deliveries::due(tx.conn(), endpoint, now, wanted)?;
     let more = due.len() == wanted;
     let mut claimed = Vec::with_capacity(due.len());
@@ -385,7 +384,7 @@ fn claim_for(
             db::deliveries::put_behind(tx.conn(), row.seq, now)?;
             continue;
         }
-        let Some(slot) = slots.pop() else { break };
+        let Some(right) = claims.pop() else { break };
         let number = row.attempts + 1;
         let attempt = db::attempts::start(tx.conn(), row.seq, number, row.trigger, now)?;
         db::deliveries::claim(tx.conn(), row.seq, number, lease_until(now))?;
@@ -399,7 +398,7 @@ fn claim_for(
                 endpoint.clone(),
                 settings.clone(),
             ),
-            slot,
+            right,
         ));
     }
     lanes.claimed(

@@ -59,7 +59,7 @@ pub(crate) async fn send(
     {
         return failed(Failure::new(Code::BlockedAddress));
     }
-    let Some((headers, shown)) = headers(&message, secret.expose_secret(), now) else {
+    let Some(headers) = headers(&message, secret.expose_secret(), now) else {
         return failed(Failure::new(Code::Internal));
     };
     let timeout = Duration::from_secs(settings.timeout_seconds.into());
@@ -75,7 +75,7 @@ pub(crate) async fn send(
     let mut ended = Ended {
         duration_ms: Some(elapsed_ms(started)),
         request_url: Some(settings.url.clone()),
-        request_headers: Some(shown),
+        signed_at: Some(now),
         ..Ended::default()
     };
     let mut retry_after = None;
@@ -107,40 +107,42 @@ fn judge(status: u16) -> Option<Failure> {
     }
 }
 
-/// The headers as sent, and as shown in the log.
-fn headers(
-    message: &Message<'_>,
-    secret: &str,
+/// The headers of a call that is signed at `now`, in the order of the contract.
+fn named(
+    event_id: &str,
+    event_type: &str,
     now: Time,
-) -> Option<(HeaderMap, BTreeMap<String, String>)> {
-    let values: [(&'static str, String, bool); 7] = [
-        ("content-type", "application/json".to_owned(), false),
-        ("x-webhook-event", message.event_type.to_owned(), false),
-        ("x-webhook-timestamp", now.as_ms().to_string(), false),
-        (
-            "x-webhook-signature",
-            signature::hex(secret, now, &message.body),
-            true,
-        ),
-        ("webhook-id", message.event_id.to_owned(), false),
-        ("webhook-timestamp", now.as_seconds().to_string(), false),
-        (
-            "webhook-signature",
-            signature::standard(secret, message.event_id, now, &message.body),
-            true,
-        ),
-    ];
-    let mut headers = HeaderMap::with_capacity(values.len());
-    let mut shown = BTreeMap::new();
-    for (name, value, secret) in values {
-        headers.insert(
-            HeaderName::from_static(name),
-            HeaderValue::from_str(&value).ok()?,
-        );
-        shown.insert(
-            name.to_owned(),
-            if secret { MASK.to_owned() } else { value },
-        );
-    }
-    Some((headers, shown))
+    signatures: (String, String),
+) -> [(&'static str, String); 7] {
+    [
+        ("content-type", "application/json".to_owned()),
+        ("x-webhook-event", event_type.to_owned()),
+        ("x-webhook-timestamp", now.as_ms().to_string()),
+        ("x-webhook-signature", signatures.0),
+        ("webhook-id", event_id.to_owned()),
+        ("webhook-timestamp", now.as_seconds().to_string()),
+        ("webhook-signature", signatures.1),
+    ]
+}
+
+fn headers(message: &Message<'_>, secret: &str, now: Time) -> Option<HeaderMap> {
+    let signatures = (
+        signature::hex(secret, now, &message.body),
+        signature::standard(secret, message.event_id, now, &message.body),
+    );
+    named(message.event_id, message.event_type, now, signatures)
+        .into_iter()
+        .map(|(name, value)| {
+            let value = HeaderValue::from_str(&value).ok()?;
+            Some((HeaderName::from_static(name), value))
+        })
+        .collect()
+}
+
+/// The headers of a call as the log shows them: signatures masked.
+pub(crate) fn shown(event_id: &str, event_type: &str, signed_at: Time) -> BTreeMap<String, String> {
+    named(event_id, event_type, signed_at, (MASK.into(), MASK.into()))
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
 }
