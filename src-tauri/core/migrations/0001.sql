@@ -88,7 +88,8 @@ CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHER
 CREATE TABLE deliveries (
   seq           INTEGER PRIMARY KEY,
   id            TEXT NOT NULL UNIQUE,
-  workspace_id  TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  -- The event's; its row is what this one hangs on.
+  workspace_id  TEXT NOT NULL,
   event_seq     INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE,
   channel       TEXT NOT NULL CHECK (channel = 'webhook' OR channel = 'email' OR channel = 'sms' OR channel = 'calendar' OR channel = 'storage'),
   -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
@@ -130,7 +131,6 @@ CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
 CREATE INDEX deliveries_of_event ON deliveries (event_seq);
 
 CREATE TABLE attempts (
-  seq                INTEGER PRIMARY KEY,
   delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
   number             INTEGER NOT NULL,
   id                 TEXT NOT NULL,
@@ -147,8 +147,8 @@ CREATE TABLE attempts (
   response_headers   TEXT,
   response_body      BLOB,
   response_truncated INTEGER NOT NULL DEFAULT 0 CHECK (response_truncated IN (0, 1)),
-  UNIQUE (delivery_seq, number)
-) STRICT;
+  PRIMARY KEY (delivery_seq, number)
+) STRICT, WITHOUT ROWID;
 
 -- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
 CREATE TABLE tallies (

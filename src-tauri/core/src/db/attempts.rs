@@ -33,14 +33,14 @@ pub(crate) struct AttemptRow {
     pub(crate) ended: Ended,
 }
 
-/// Notes that an attempt starts, before its first byte is sent; gives its row number.
+/// Notes that an attempt starts, before its first byte is sent.
 pub(crate) fn start(
     conn: &Connection,
     delivery: i64,
     number: u32,
     trigger: Trigger,
     now: Time,
-) -> Result<i64> {
+) -> Result<()> {
     conn.prepare_cached("INSERT INTO attempts (delivery_seq, number, id, trigger, started_at) VALUES (?, ?, ?, ?, ?)")?.execute(params![
         delivery,
         number,
@@ -48,11 +48,17 @@ pub(crate) fn start(
         trigger,
         now
     ])?;
-    Ok(conn.last_insert_rowid())
+    Ok(())
 }
 
 /// Completes an attempt, once: false when it was completed before.
-pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> Result<bool> {
+pub(crate) fn finish(
+    conn: &Connection,
+    delivery: i64,
+    number: u32,
+    now: Time,
+    ended: &Ended,
+) -> Result<bool> {
     let json = |map: &Option<BTreeMap<String, String>>| {
         map.as_ref().and_then(|m| serde_json::to_string(m).ok())
     };
@@ -60,10 +66,10 @@ pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> R
         .prepare_cached(
             "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, signed_at = ?8,
                response_headers = ?9, response_body = ?10, response_truncated = ?11
-             WHERE seq = ?1 AND finished_at IS NULL",
+             WHERE delivery_seq = ?1 AND number = ?12 AND finished_at IS NULL",
         )?
         .execute(params![
-            seq,
+            delivery,
             now,
             ended.duration_ms.map(u64::cast_signed),
             ended.status,
@@ -73,7 +79,8 @@ pub(crate) fn finish(conn: &Connection, seq: i64, now: Time, ended: &Ended) -> R
             ended.signed_at,
             json(&ended.response_headers),
             ended.response_body,
-            ended.response_truncated
+            ended.response_truncated,
+            number
         ])?;
     Ok(changed == 1)
 }

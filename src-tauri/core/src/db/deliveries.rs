@@ -325,16 +325,15 @@ pub(crate) fn release_next(
     Ok(changed == 1)
 }
 
-/// Attempts that nobody is waiting for any more: `(delivery, attempt number, attempt row, endpoint)`.
-pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u32, i64, String)>> {
+/// Attempts that nobody is waiting for any more: `(delivery, attempt number, endpoint)`.
+pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u32, String)>> {
     let mut statement = conn.prepare(
-        "SELECT d.seq, d.lease, a.seq, d.endpoint FROM workspaces w
+        "SELECT d.seq, d.lease, d.endpoint FROM workspaces w
          JOIN deliveries d ON d.workspace_id = w.id AND d.status = 'sending' AND d.status <> 'success'
-         JOIN attempts a ON a.delivery_seq = d.seq AND a.number = d.lease
          WHERE ?1 IS NULL OR d.lease_until < ?1",
     )?;
     Ok(statement
-        .query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))?
+        .query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?)
 }
 

@@ -65,7 +65,7 @@ pub(crate) fn finish(
     jitter: f64,
     lanes: &Lanes,
 ) -> Result<()> {
-    if !db::attempts::finish(tx.conn(), out.attempt, now, ended)? {
+    if !db::attempts::finish(tx.conn(), out.delivery, out.number, now, ended)? {
         return Ok(());
     }
     let tries = match ended.failure {

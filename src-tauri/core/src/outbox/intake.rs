@@ -294,10 +294,9 @@ fn record(
         )?;
         match (claim, dispatch) {
             (Some(claim), Some(dispatch)) => {
-                let attempt = db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
+                db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
                 let outgoing = Outgoing {
                     delivery,
-                    attempt,
                     number: 1,
                     id,
                     workspace,

@@ -29,7 +29,6 @@ pub(crate) const LEASE_MS: i64 = 30 * 60_000;
 /// A claimed delivery on its way out. The number of its attempt is the fencing token.
 pub(crate) struct Outgoing {
     pub(crate) delivery: i64,
-    pub(crate) attempt: i64,
     pub(crate) number: u32,
     pub(crate) id: DeliveryId,
     pub(crate) workspace: WorkspaceId,

@@ -212,15 +212,14 @@ impl Hub {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| {
-                for (delivery, number, attempt, endpoint) in
-                    db::deliveries::expired(tx.conn(), expired_at)?
+                for (delivery, number, endpoint) in db::deliveries::expired(tx.conn(), expired_at)?
                 {
                     let ended = Ended {
                         failure: Some(Failure::trouble(Code::Unreachable, Trouble::Interrupted)),
                         ..Ended::default()
                     };
                     let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), &endpoint)? else {
-                        db::attempts::finish(tx.conn(), attempt, now, &ended)?;
+                        db::attempts::finish(tx.conn(), delivery, number, now, &ended)?;
                         db::deliveries::finish(
                             tx.conn(),
                             delivery,
@@ -236,7 +235,6 @@ impl Hub {
                     let out = outgoing(
                         row,
                         delivery,
-                        attempt,
                         number,
                         endpoint.as_str().into(),
                         Arc::new(webhook.settings),
@@ -332,7 +330,6 @@ impl Hub {
 fn outgoing(
     row: db::deliveries::Claimed,
     delivery: i64,
-    attempt: i64,
     number: u32,
     endpoint: Arc<str>,
     settings: Arc<crate::webhooks::Settings>,
@@ -340,7 +337,6 @@ fn outgoing(
     let damaged = <[u8; 32]>::from(Sha256::digest(&row.data)) != row.data_sha256;
     Outgoing {
         delivery,
-        attempt,
         number,
         id: row.id,
         workspace: row.workspace,
@@ -386,18 +382,11 @@ fn claim_for(
         }
         let Some(right) = claims.pop() else { break };
         let number = row.attempts + 1;
-        let attempt = db::attempts::start(tx.conn(), row.seq, number, row.trigger, now)?;
+        db::attempts::start(tx.conn(), row.seq, number, row.trigger, now)?;
         db::deliveries::claim(tx.conn(), row.seq, number, lease_until(now))?;
         let stored = db::deliveries::claimed(tx.conn(), row.seq)?;
         claimed.push((
-            outgoing(
-                stored,
-                row.seq,
-                attempt,
-                number,
-                endpoint.clone(),
-                settings.clone(),
-            ),
+            outgoing(stored, row.seq, number, endpoint.clone(), settings.clone()),
             right,
         ));
     }

@@ -242,12 +242,11 @@ impl Hub {
                         now,
                     },
                 )?;
-                let attempt = db::attempts::start(tx.conn(), delivery, 1, Trigger::Test, now)?;
+                db::attempts::start(tx.conn(), delivery, 1, Trigger::Test, now)?;
                 tx.announce(Some(workspace), Topic::Deliveries);
                 let who = webhook.settings.name.clone();
                 let out = Outgoing {
                     delivery,
-                    attempt,
                     number: 1,
                     id: delivery_id,
                     workspace,
