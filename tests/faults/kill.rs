@@ -191,14 +191,21 @@ async fn the_same_kills_find_the_loss_in_a_build_that_answers_before_its_commit(
     let started = Instant::now();
     let binary = build_that_answers_early();
     let built = started.elapsed();
-    let report = rounds_of_kills(Home::of(binary), 12).await;
+    // The gap between answer and commit is narrow, so kills go on until one falls into it; that none
+    // of so many does means that the harness is blind.
+    let mut rounds = 0;
+    let mut accepted = 0;
+    let mut lost = 0;
+    while lost == 0 && rounds < 120 {
+        let report = rounds_of_kills(Home::of(binary.clone()), 12).await;
+        rounds += report.rounds;
+        accepted += report.accepted.len();
+        lost += report.lost();
+    }
     say(&format!(
-        "positive control: built in {built:?}, {} rounds, {} events accepted, {} lost",
-        report.rounds,
-        report.accepted.len(),
-        report.lost()
+        "positive control: built in {built:?}, {rounds} rounds, {accepted} events accepted, {lost} lost"
     ));
-    assert!(report.lost() > 0, "the harness did not see a planted loss");
+    assert!(lost > 0, "the harness did not see a planted loss");
 }
 
 /// Built beside the normal build and only for this test; about the cost of one build of the command line.
