@@ -307,7 +307,7 @@ fn make_folder(home: &Path) -> Result<()> {
     Ok(())
 }
 
-fn private_file(path: &Path) -> Result<std::fs::File> {
+pub(crate) fn private_file(path: &Path) -> Result<std::fs::File> {
     let mut options = std::fs::OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false);
     #[cfg(unix)]

@@ -24,6 +24,7 @@ pub mod secrets;
 pub mod today;
 pub mod tokens;
 pub mod webhooks;
+mod words;
 pub mod workspaces;
 
 pub use config::Config;

@@ -1,10 +1,9 @@
 //! Table `deliveries`: the queue and the log.
 
-use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::clock::Time;
-use crate::deliveries::{Channel, DeliveryFilter, Order, Reason, Status, Trigger};
+use crate::deliveries::{Channel, Reason, Status, Trigger};
 use crate::error::Result;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::outcome::Failure;
@@ -430,100 +429,26 @@ pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<Delivery
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many rows are counted before a total becomes "more than".
-const COUNTED_TO: u64 = 10_000;
-
-/// The conditions of a filter, and its values in order.
-fn conditions<'a>(
-    workspace: &'a WorkspaceId,
-    filter: &'a DeliveryFilter,
-    statuses: &'a [Status],
-) -> (String, Vec<&'a dyn ToSql>) {
-    let mut sql = "d.workspace_id = ?".to_owned();
-    let mut values: Vec<&dyn ToSql> = vec![workspace];
-    if !statuses.is_empty() {
-        let marks = vec!["?"; statuses.len()].join(", ");
-        sql.push_str(&format!(" AND d.status IN ({marks})"));
-        values.extend(statuses.iter().map(|s| s as &dyn ToSql));
-        if !statuses.contains(&Status::Success) {
-            // Lets SQLite see that the index of what did not go through will do.
-            sql.push_str(" AND d.status <> 'success'");
-        }
-    }
-    let conditions: [(&str, Option<&dyn ToSql>); 10] = [
-        ("d.channel = ?", filter.channel.as_ref().map(|v| v as _)),
-        ("d.endpoint = ?", filter.webhook_id.as_ref().map(|v| v as _)),
-        (
-            "0 = length(?)",
-            filter.automation_id.as_ref().map(|v| v as _),
-        ),
-        (
-            "d.event_type = ?",
-            filter.event_type.as_ref().map(|v| v as _),
-        ),
-        (
-            "d.event_seq = (SELECT seq FROM events WHERE id = ?)",
-            filter.event_id.as_ref().map(|v| v as _),
-        ),
-        ("d.subject = ?", filter.subject.as_ref().map(|v| v as _)),
-        ("d.recipient = ?", filter.recipient.as_ref().map(|v| v as _)),
-        ("d.created_at >= ?", filter.since.as_ref().map(|v| v as _)),
-        ("d.created_at < ?", filter.until.as_ref().map(|v| v as _)),
-        ("d.is_test = ?", filter.test.as_ref().map(|v| v as _)),
-    ];
-    for (condition, value) in conditions {
-        if let Some(value) = value {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
-            values.push(value);
-        }
-    }
-    (sql, values)
+/// The delivery with this row number.
+pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.seq = ?"))?;
+    Ok(statement.query_row([seq], record).optional()?)
 }
 
-/// A page of the log from a row number on, which itself is not in it.
-pub(crate) fn page(
+/// The row numbers of an event's deliveries, in order.
+pub(crate) fn seqs_of_event(
     conn: &Connection,
     workspace: WorkspaceId,
-    filter: &DeliveryFilter,
-    statuses: &[Status],
-    from: Option<i64>,
-    limit: u32,
-) -> Result<Vec<DeliveryRecord>> {
-    let (mut sql, mut values) = conditions(&workspace, filter, statuses);
-    let (compare, direction) = match filter.order.unwrap_or_default() {
-        Order::Desc => ("<", "DESC"),
-        Order::Asc => (">", "ASC"),
+    event: EventId,
+) -> Result<Vec<i64>> {
+    let Some(event) = super::events::get(conn, workspace, event)? else {
+        return Ok(Vec::new());
     };
-    if let Some(from) = &from {
-        sql.push_str(&format!(" AND d.seq {compare} ?"));
-        values.push(from);
-    }
-    values.push(&limit);
-    let mut statement = conn.prepare_cached(&format!(
-        "{SELECT} WHERE {sql} ORDER BY d.seq {direction} LIMIT ?"
-    ))?;
+    let mut statement =
+        conn.prepare_cached("SELECT seq FROM deliveries WHERE event_seq = ? ORDER BY seq")?;
     Ok(statement
-        .query_map(values.as_slice(), record)?
+        .query_map([event.seq], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?)
-}
-
-/// How many fit a filter, and whether that is all.
-pub(crate) fn total(
-    conn: &Connection,
-    workspace: WorkspaceId,
-    filter: &DeliveryFilter,
-    statuses: &[Status],
-) -> Result<(u64, bool)> {
-    let (sql, values) = conditions(&workspace, filter, statuses);
-    let counted: i64 = conn
-        .prepare_cached(&format!(
-            "SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {sql} LIMIT {})",
-            COUNTED_TO + 1
-        ))?
-        .query_row(values.as_slice(), |r| r.get(0))?;
-    let counted = counted.cast_unsigned();
-    Ok((counted.min(COUNTED_TO), counted <= COUNTED_TO))
 }
 
 /// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not

@@ -1,10 +1,8 @@
 //! Table `events`.
 
-use rusqlite::types::ToSql;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
 use crate::clock::Time;
-use crate::deliveries::EventFilter;
 use crate::error::Result;
 use crate::ids::{EventId, WorkspaceId};
 
@@ -111,34 +109,18 @@ pub(crate) fn newest_from_outside(
     Ok(statement.query_row([workspace], row).optional()?)
 }
 
-/// A page of events before `before`, newest first, and no test among them.
-pub(crate) fn page(
-    conn: &Connection,
-    workspace: WorkspaceId,
-    filter: &EventFilter,
-    before: Option<i64>,
-    limit: u32,
-) -> Result<Vec<EventRow>> {
-    let mut sql =
-        "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test'".to_owned();
-    let mut values: Vec<&dyn ToSql> = vec![&workspace];
-    let conditions: [(&str, Option<&dyn ToSql>); 5] = [
-        ("type = ?", filter.event_type.as_ref().map(|v| v as _)),
-        ("subject = ?", filter.subject.as_ref().map(|v| v as _)),
-        ("received_at >= ?", filter.since.as_ref().map(|v| v as _)),
-        ("received_at < ?", filter.until.as_ref().map(|v| v as _)),
-        ("seq < ?", before.as_ref().map(|v| v as _)),
-    ];
-    for (condition, value) in conditions {
-        if let Some(value) = value {
-            sql.push_str(" AND ");
-            sql.push_str(condition);
-            values.push(value);
-        }
-    }
-    values.push(&limit);
-    let mut statement = conn.prepare_cached(&format!("{sql} ORDER BY seq DESC LIMIT ?"))?;
+/// The event with this row number.
+pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<EventRow>> {
+    let mut statement = conn.prepare_cached("SELECT * FROM events WHERE seq = ?")?;
+    Ok(statement.query_row([seq], row).optional()?)
+}
+
+/// The newest events, and no test among them.
+pub(crate) fn newest(conn: &Connection, workspace: WorkspaceId, limit: u32) -> Result<Vec<EventRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test' ORDER BY seq DESC LIMIT ?",
+    )?;
     Ok(statement
-        .query_map(values.as_slice(), row)?
+        .query_map(params![workspace, limit], row)?
         .collect::<rusqlite::Result<_>>()?)
 }

@@ -8,6 +8,8 @@ pub(crate) mod attempts;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod log;
+pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;
 pub(crate) mod webhooks;
@@ -21,6 +23,7 @@ use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
 pub(crate) use writer::Tx;
+use search::{Index, Look};
 use writer::Writer;
 
 use crate::changes::Changes;
@@ -40,6 +43,7 @@ const READERS: usize = 3;
 pub(crate) struct Database {
     writer: Writer,
     readers: Arc<Mutex<Vec<Connection>>>,
+    index: Index,
     path: Arc<Path>,
 }
 
@@ -97,8 +101,11 @@ impl Database {
             ),
             other => Error::internal(other),
         })?;
+        let index = Index::start(path)?;
+        index.listen(&conn)?;
         Ok(Self {
-            writer: Writer::start(conn, changes)?,
+            writer: Writer::start(conn, changes, index.clone())?,
+            index,
             readers: Arc::default(),
             path: path.into(),
         })
@@ -131,6 +138,15 @@ impl Database {
         .map_err(Error::internal)?
     }
 
+    /// Reads with the help of the search index.
+    pub(crate) async fn read_log<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection, &mut Look) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let index = self.index.clone();
+        self.read(move |conn| work(conn, &mut index.look())).await
+    }
+
     /// Writes; the answer comes after the commit is durable. All callers that queue up during one
     /// commit share the next.
     pub(crate) fn write<T: Send + 'static>(
@@ -161,6 +177,9 @@ impl Database {
     /// Writes what is queued, checkpoints, and ends the writer.
     pub(crate) async fn close(&self) {
         self.writer.close().await;
+        let index = self.index.clone();
+        // It ends with the batch it is at.
+        let _ = tokio::task::spawn_blocking(move || index.close()).await;
         self.readers
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

@@ -14,6 +14,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use super::search::Index;
 use super::tallies::Tally;
 use super::webhooks::Subscription;
 use crate::changes::{Change, Changes, Topic};
@@ -117,11 +118,11 @@ impl Tx<'_> {
 pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
-    pub(super) fn start(conn: Connection, changes: Changes) -> Result<Self> {
+    pub(super) fn start(conn: Connection, changes: Changes, index: Index) -> Result<Self> {
         let (sender, jobs) = mpsc::channel();
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || run(conn, &jobs, &changes))
+            .spawn(move || run(conn, &jobs, &changes, &index))
             .map_err(Error::internal)?;
         Ok(Self(sender))
     }
@@ -214,7 +215,7 @@ fn closed() -> Error {
     )
 }
 
-fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
+fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes, index: &Index) {
     let mut subscriptions = Subscriptions::new();
     let mut idle = false;
     loop {
@@ -249,7 +250,7 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
             next = jobs.try_recv().ok();
         }
         if !work.is_empty() {
-            commit(&conn, work, &mut subscriptions, changes);
+            commit(&conn, work, &mut subscriptions, changes, index);
         }
         if let Some(done) = close {
             checkpoint(&conn, "TRUNCATE");
@@ -266,12 +267,14 @@ fn commit(
     work: Vec<Work>,
     subscriptions: &mut Subscriptions,
     changes: &Changes,
+    index: &Index,
 ) {
     let mut replies = Vec::with_capacity(work.len());
     let mut effects = Effects::default();
     let committed = transaction(conn, work, subscriptions, &mut effects, &mut replies);
     match &committed {
         Ok(()) => {
+            index.committed();
             for act in effects.after_commit {
                 act();
             }

@@ -1,7 +1,10 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
 mod act;
+pub(crate) mod filter;
 pub(crate) mod read;
+
+pub use filter::{DeliveryFilter, EventFilter, Order};
 
 use std::collections::BTreeMap;
 
@@ -261,54 +264,6 @@ pub struct Attempt {
     pub response_truncated: bool,
 }
 
-/// Which deliveries, in which order, from where on.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "schema", into_params(parameter_in = Query))]
-pub struct DeliveryFilter {
-    /// One status, or several with commas.
-    pub status: Option<String>,
-    /// One channel.
-    pub channel: Option<Channel>,
-    /// One webhook.
-    pub webhook_id: Option<WebhookId>,
-    /// One automation.
-    pub automation_id: Option<String>,
-    /// One event type.
-    pub event_type: Option<String>,
-    /// One event.
-    pub event_id: Option<EventId>,
-    /// One booking, contact, article …
-    pub subject: Option<String>,
-    /// Whom or where it went to.
-    pub recipient: Option<String>,
-    /// Queued at this time or later.
-    pub since: Option<Time>,
-    /// Queued before this time.
-    pub until: Option<Time>,
-    /// True: only tests; false: none.
-    pub test: Option<bool>,
-    /// 1 to 200; default 50.
-    pub limit: Option<u32>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
-    /// Newest or oldest first.
-    pub order: Option<Order>,
-}
-
-/// Newest or oldest first.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum Order {
-    /// Newest first.
-    #[default]
-    Desc,
-    /// Oldest first.
-    Asc,
-}
-
 /// A page of the log.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -318,31 +273,12 @@ pub struct DeliveryPage {
     pub deliveries: Vec<DeliveryRow>,
     /// Pass it on to read on; null at the end.
     pub next_cursor: Option<String>,
+    /// Pass it on to read the page before; null at the beginning.
+    pub previous_cursor: Option<String>,
     /// How many fit the filter.
     pub total: u64,
     /// False: there are more than `total`, which stops counting at 10,000.
     pub total_is_exact: bool,
-}
-
-/// Which events, newest first, from where on.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-#[cfg_attr(feature = "schema", derive(utoipa::IntoParams))]
-#[cfg_attr(feature = "schema", into_params(parameter_in = Query))]
-pub struct EventFilter {
-    /// One event type.
-    #[serde(rename = "type")]
-    pub event_type: Option<String>,
-    /// One booking, contact, article …
-    pub subject: Option<String>,
-    /// Recorded at this time or later.
-    pub since: Option<Time>,
-    /// Recorded before this time.
-    pub until: Option<Time>,
-    /// 1 to 200; default 50.
-    pub limit: Option<u32>,
-    /// Where the page before ended.
-    pub cursor: Option<String>,
 }
 
 /// A page of events.

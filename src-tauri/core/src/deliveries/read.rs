@@ -6,13 +6,16 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde_json::value::RawValue;
 
+use super::filter::{From, read_limit};
 use super::{
     Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
-    Status,
+    Order, Status,
 };
 use crate::clock::Time;
 use crate::db::deliveries::DeliveryRecord;
 use crate::db::events::EventRow;
+use crate::db::log::{Asked, first_from};
+use crate::db::search::Of;
 use crate::db::{self};
 use crate::error::{Error, Result};
 use crate::events::{self, Event, EventType};
@@ -20,10 +23,6 @@ use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::webhooks::{send, store::zone};
-
-/// Rows of a page, unless asked otherwise, and at most.
-const USUAL_LIMIT: u32 = 50;
-const MOST: u32 = 200;
 
 /// What turns records into rows: the names of types, the zone, the present.
 pub(crate) struct Reader {
@@ -123,53 +122,6 @@ impl Reader {
     }
 }
 
-/// Cursors are row numbers in a spelling that nobody is tempted to calculate with.
-fn cursor(seq: i64) -> String {
-    format!("c{seq:x}")
-}
-
-fn read_cursor(text: Option<&str>) -> Result<Option<i64>> {
-    match text {
-        None | Some("") => Ok(None),
-        Some(text) => match text
-            .strip_prefix('c')
-            .and_then(|hex| i64::from_str_radix(hex, 16).ok())
-        {
-            Some(seq) => Ok(Some(seq)),
-            None => Err(Error::field(
-                "cursor",
-                "invalid",
-                "This is no cursor of ours; pass nextCursor on as it is.",
-            )),
-        },
-    }
-}
-
-fn read_limit(limit: Option<u32>) -> Result<u32> {
-    match limit.unwrap_or(USUAL_LIMIT) {
-        limit @ 1..=MOST => Ok(limit),
-        _ => Err(Error::field(
-            "limit",
-            "out_of_range",
-            format!("The limit may be 1 to {MOST}."),
-        )),
-    }
-}
-
-fn read_statuses(text: Option<&str>) -> Result<Vec<Status>> {
-    use serde::Deserialize as _;
-    text.unwrap_or_default()
-        .split(',')
-        .map(str::trim)
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            Status::deserialize(serde::de::value::StrDeserializer::<serde::de::value::Error>::new(word)).map_err(|_| {
-                Error::field("status", "unknown", "A status is one of pending, sending, held, success, failed, unknown, skipped, cancelled.")
-            })
-        })
-        .collect()
-}
-
 impl Hub {
     /// A page of the log.
     ///
@@ -180,23 +132,61 @@ impl Hub {
         workspace: WorkspaceId,
         filter: DeliveryFilter,
     ) -> Result<DeliveryPage> {
-        let (from, limit, statuses) = (
-            read_cursor(filter.cursor.as_deref())?,
+        let (from, limit, wanted) = (
+            From::read(filter.cursor.as_deref())?,
             read_limit(filter.limit)?,
-            read_statuses(filter.status.as_deref())?,
+            filter.wanted()?,
         );
-        let now = self.now();
+        let (now, order) = (self.now(), filter.order.unwrap_or_default());
         self.db
-            .read(move |conn| {
+            .read_log(move |conn, look| {
                 let reader = Reader::new(conn, workspace, now)?;
-                let mut records =
-                    db::deliveries::page(conn, workspace, &filter, &statuses, from, limit + 1)?;
-                let more = records.len() > limit as usize;
-                records.truncate(limit as usize);
-                let (total, total_is_exact) =
-                    db::deliveries::total(conn, workspace, &filter, &statuses)?;
+                let asked = Asked::deliveries(conn, workspace, &wanted)?;
+                let from = match filter.at {
+                    None => from,
+                    // The first row later than it, or the last one earlier, is where the page follows.
+                    Some(at) => From::After(match order {
+                        Order::Desc => first_from(conn, Of::Deliveries, at.plus_ms(1))?,
+                        Order::Asc => first_from(conn, Of::Deliveries, at)? - 1,
+                    }),
+                };
+                let mut seqs = match from {
+                    From::Start => asked.find(conn, look, None, order, limit + 1)?,
+                    From::After(seq) => asked.find(conn, look, Some(seq), order, limit + 1)?,
+                    From::Before(seq) => {
+                        asked.find(conn, look, Some(seq), order.reversed(), limit + 1)?
+                    }
+                };
+                let beyond = seqs.len() > limit;
+                seqs.truncate(limit);
+                if let From::Before(_) = from {
+                    seqs.reverse();
+                }
+                let before = match (seqs.first(), from) {
+                    (None, _) | (_, From::Start) => false,
+                    (_, From::Before(_)) => beyond,
+                    (Some(first), From::After(_)) => !asked
+                        .find(conn, look, Some(*first), order.reversed(), 1)?
+                        .is_empty(),
+                };
+                let after = beyond || matches!(from, From::Before(_));
+                let mut records = Vec::with_capacity(seqs.len());
+                for seq in &seqs {
+                    // What moved this very moment may fit no more.
+                    records.extend(db::deliveries::at(conn, *seq)?.filter(|record| {
+                        wanted.statuses.is_empty() || wanted.statuses.contains(&record.status)
+                    }));
+                }
+                let (total, total_is_exact) = asked.count(conn, look)?;
                 Ok(DeliveryPage {
-                    next_cursor: records.last().filter(|_| more).map(|r| cursor(r.seq)),
+                    next_cursor: seqs
+                        .last()
+                        .filter(|_| after)
+                        .and_then(|seq| From::After(*seq).cursor()),
+                    previous_cursor: seqs
+                        .first()
+                        .filter(|_| before)
+                        .and_then(|seq| From::Before(*seq).cursor()),
                     deliveries: records.iter().map(|r| reader.row(r)).collect(),
                     total,
                     total_is_exact,
@@ -270,24 +260,34 @@ impl Hub {
     /// # Errors
     /// `Invalid` for a limit or cursor that is none.
     pub async fn events(&self, workspace: WorkspaceId, filter: EventFilter) -> Result<EventPage> {
-        let (before, limit) = (
-            read_cursor(filter.cursor.as_deref())?,
+        let (from, limit) = (
+            From::read(filter.cursor.as_deref())?,
             read_limit(filter.limit)?,
         );
-        let now = self.now();
+        let from = match from {
+            From::After(seq) => Some(seq),
+            From::Start | From::Before(_) => None,
+        };
+        let (now, wanted) = (self.now(), filter.wanted());
         self.db
-            .read(move |conn| {
+            .read_log(move |conn, look| {
                 let reader = Reader::new(conn, workspace, now)?;
-                let mut rows = db::events::page(conn, workspace, &filter, before, limit + 1)?;
-                let more = rows.len() > limit as usize;
-                rows.truncate(limit as usize);
-                let next_cursor = rows.last().filter(|_| more).map(|r| cursor(r.seq));
+                let asked = Asked::events(conn, workspace, &wanted)?;
+                let mut seqs = asked.find(conn, look, from, Order::Desc, limit + 1)?;
+                let more = seqs.len() > limit;
+                seqs.truncate(limit);
+                let mut events = Vec::with_capacity(seqs.len());
+                for seq in &seqs {
+                    if let Some(row) = db::events::at(conn, *seq)? {
+                        events.push(reader.event(row)?);
+                    }
+                }
                 Ok(EventPage {
-                    events: rows
-                        .into_iter()
-                        .map(|r| reader.event(r))
-                        .collect::<Result<_>>()?,
-                    next_cursor,
+                    events,
+                    next_cursor: seqs
+                        .last()
+                        .filter(|_| more)
+                        .and_then(|seq| From::After(*seq).cursor()),
                 })
             })
             .await

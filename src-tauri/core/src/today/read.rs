@@ -6,7 +6,7 @@ use super::{
 };
 use crate::db;
 use crate::deliveries::read::Reader;
-use crate::deliveries::{EventFilter, Reason};
+use crate::deliveries::Reason;
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::hub::Hub;
@@ -111,9 +111,8 @@ impl Hub {
                     failed: standing.failed,
                 };
                 let (arm, sentence) = sentence(&counts, offline, stopped, paused, rows.is_empty());
-                let filter = EventFilter::default();
                 let mut just_now = Vec::new();
-                for event in db::events::page(conn, workspace, &filter, None, STORIES)? {
+                for event in db::events::newest(conn, workspace, STORIES)? {
                     let plates = db::deliveries::of_event(conn, event.seq)?
                         .iter()
                         .map(|record| {

@@ -1,0 +1,371 @@
+//! Reading the log: which rows fit a filter, in order, from the index and from what it does not
+//! know yet. Never by counting rows off.
+
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
+
+use super::search::{Look, Of, Payload, delivery_words, event_words};
+use crate::clock::Time;
+use crate::deliveries::{Channel, Order, Status};
+use crate::error::Result;
+use crate::ids::{EventId, WorkspaceId};
+use crate::words::{Question, fact};
+
+/// How many rows are counted before a total becomes "more than".
+pub(crate) const COUNTED_TO: u64 = 10_000;
+/// How many rows are looked through word by word, where the index does not know them.
+const LOOKED_THROUGH: usize = 5_000;
+
+/// A filter of the log, read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Wanted {
+    pub(crate) statuses: Vec<Status>,
+    pub(crate) channels: Vec<Channel>,
+    pub(crate) endpoints: Vec<String>,
+    pub(crate) event_types: Vec<String>,
+    pub(crate) event: Option<EventId>,
+    pub(crate) subject: Option<String>,
+    pub(crate) recipient: Option<String>,
+    pub(crate) since: Option<Time>,
+    pub(crate) until: Option<Time>,
+    pub(crate) test: Option<bool>,
+    pub(crate) question: Option<Question>,
+    /// True: nothing can fit.
+    pub(crate) nothing: bool,
+}
+
+/// What is asked of one table, in both languages: SQL for fresh rows, words for the index.
+pub(crate) struct Asked {
+    of: Of,
+    sql: String,
+    values: Vec<Value>,
+    question: Option<Question>,
+    index: String,
+    /// The rows of the time asked for: from the first to before the second.
+    within: (i64, i64),
+    /// Only these rows, however many: then the index is not asked.
+    only: Option<Vec<i64>>,
+    nothing: bool,
+}
+
+fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+impl Asked {
+    /// Asks for deliveries.
+    pub(crate) fn deliveries(conn: &Connection, workspace: WorkspaceId, wanted: &Wanted) -> Result<Self> {
+        let mut sql = " AND +t.workspace_id = ?".to_owned();
+        let mut values = vec![text(workspace.to_string())];
+        let mut facts = Question::default();
+        let mut bare = true;
+        let mut one_of = |column: &str, kind: &str, all: Vec<String>| {
+            if !all.is_empty() {
+                sql.push_str(&format!(" AND +t.{column} IN ({})", vec!["?"; all.len()].join(", ")));
+                facts.and_one_of(all.iter().map(|value| fact(workspace, kind, value)));
+                values.extend(all.into_iter().map(text));
+                bare = false;
+            }
+        };
+        one_of("status", "status", wanted.statuses.iter().map(|s| s.as_str().to_owned()).collect());
+        one_of("channel", "channel", wanted.channels.iter().map(|c| c.as_str().to_owned()).collect());
+        one_of("endpoint", "endpoint", wanted.endpoints.clone());
+        one_of("event_type", "type", wanted.event_types.clone());
+        one_of("subject", "subject", wanted.subject.iter().cloned().collect());
+        if let Some(recipient) = &wanted.recipient {
+            sql.push_str(" AND +t.recipient = ? COLLATE NOCASE");
+            values.push(text(recipient.clone()));
+            facts.and_one_of([fact(workspace, "recipient", &recipient.to_ascii_lowercase())]);
+            bare = false;
+        }
+        if let Some(test) = wanted.test {
+            sql.push_str(" AND +t.is_test = ?");
+            values.push(Value::Integer(test.into()));
+            facts.and_one_of([fact(workspace, "test", if test { "yes" } else { "no" })]);
+            bare = false;
+        }
+        if bare {
+            facts.and_one_of([fact(workspace, "workspace", "")]);
+        }
+        let only = match wanted.event {
+            None => None,
+            Some(event) => Some(super::deliveries::seqs_of_event(conn, workspace, event)?),
+        };
+        Self::of(conn, Of::Deliveries, sql, values, facts, wanted, only)
+    }
+
+    /// Asks for events; tests are none.
+    pub(crate) fn events(conn: &Connection, workspace: WorkspaceId, wanted: &Wanted) -> Result<Self> {
+        let mut sql = " AND +t.workspace_id = ? AND +t.type <> ?".to_owned();
+        let mut values = vec![text(workspace.to_string()), text(crate::events::TEST_TYPE)];
+        let mut facts = Question::default();
+        facts.and_one_of([fact(workspace, "shown", "yes")]);
+        for (column, all) in [("type", &wanted.event_types), ("subject", &wanted.subject.iter().cloned().collect())] {
+            if !all.is_empty() {
+                sql.push_str(&format!(" AND +t.{column} IN ({})", vec!["?"; all.len()].join(", ")));
+                facts.and_one_of(all.iter().map(|value| fact(workspace, column, value)));
+                values.extend(all.iter().map(text));
+            }
+        }
+        Self::of(conn, Of::Events, sql, values, facts, wanted, None)
+    }
+
+    fn of(
+        conn: &Connection,
+        of: Of,
+        mut sql: String,
+        mut values: Vec<Value>,
+        facts: Question,
+        wanted: &Wanted,
+        only: Option<Vec<i64>>,
+    ) -> Result<Self> {
+        let mut within = (i64::MIN, i64::MAX);
+        if let Some(since) = wanted.since {
+            sql.push_str(&format!(" AND +t.{} >= ?", of.time()));
+            values.push(Value::Integer(since.as_ms()));
+            within.0 = first_from(conn, of, since)?;
+        }
+        if let Some(until) = wanted.until {
+            sql.push_str(&format!(" AND +t.{} < ?", of.time()));
+            values.push(Value::Integer(until.as_ms()));
+            within.1 = first_from(conn, of, until)?;
+        }
+        let mut index = facts.expression();
+        if let Some(question) = &wanted.question {
+            index = format!("{index} AND {}", question.expression());
+        }
+        Ok(Self { of, sql, values, question: wanted.question.clone(), index, within, only, nothing: wanted.nothing })
+    }
+
+    /// The rows that fit, from `from` on (which is not among them), at most `limit`.
+    pub(crate) fn find(&self, conn: &Connection, look: &mut Look, from: Option<i64>, order: Order, limit: usize) -> Result<Vec<i64>> {
+        match self.try_find(conn, look, from, order, limit) {
+            Err(error) if look.conn().is_some() => {
+                look.give_up(&error);
+                self.try_find(conn, look, from, order, limit)
+            }
+            found => found,
+        }
+    }
+
+    fn try_find(&self, conn: &Connection, look: &Look, from: Option<i64>, order: Order, limit: usize) -> Result<Vec<i64>> {
+        let (mut low, mut high) = self.within;
+        match (order, from) {
+            (Order::Desc, Some(from)) => high = high.min(from),
+            (Order::Asc, Some(from)) => low = low.max(from.saturating_add(1)),
+            (_, None) => {}
+        }
+        if self.nothing || low >= high || limit == 0 {
+            return Ok(Vec::new());
+        }
+        let mark = look.mark(self.of);
+        let mut found = Vec::new();
+        let tail = |found: &mut Vec<i64>| -> Result<()> {
+            if high > mark.saturating_add(1) && self.only.is_none() {
+                found.extend(self.fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), order, limit)?.0);
+            }
+            Ok(())
+        };
+        if order == Order::Desc {
+            tail(&mut found)?;
+        }
+        if found.len() < limit {
+            let mut below = self.listed(conn, look, low, high, order, limit)?;
+            if let Some(search) = look.conn().filter(|_| self.only.is_none() && low <= mark) {
+                let moved = look.fresh(self.of);
+                let direction = if order == Order::Desc { "DESC" } else { "ASC" };
+                let mut statement = search.prepare_cached(&format!(
+                    "SELECT rowid FROM {0} WHERE {0} MATCH ? AND rowid >= ? AND rowid < ? ORDER BY rowid {direction}",
+                    self.of.table()
+                ))?;
+                let mut rows = statement.query((&self.index, low, high))?;
+                let mut taken = 0;
+                while taken < limit
+                    && let Some(row) = rows.next()?
+                {
+                    let seq: i64 = row.get(0)?;
+                    if moved.binary_search(&seq).is_err() {
+                        below.push(seq);
+                        taken += 1;
+                    }
+                }
+            }
+            below.sort_unstable();
+            if order == Order::Desc {
+                below.reverse();
+            }
+            found.append(&mut below);
+        }
+        if order == Order::Asc && found.len() < limit {
+            tail(&mut found)?;
+        }
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    /// How many rows fit, and whether that is all.
+    pub(crate) fn count(&self, conn: &Connection, look: &mut Look) -> Result<(u64, bool)> {
+        match self.try_count(conn, look) {
+            Err(error) if look.conn().is_some() => {
+                look.give_up(&error);
+                self.try_count(conn, look)
+            }
+            counted => counted,
+        }
+    }
+
+    fn try_count(&self, conn: &Connection, look: &Look) -> Result<(u64, bool)> {
+        let (low, high) = self.within;
+        if self.nothing || low >= high {
+            return Ok((0, true));
+        }
+        let most = COUNTED_TO as usize + 1;
+        let mark = look.mark(self.of);
+        let (mut count, mut whole) = (self.listed(conn, look, low, high, Order::Desc, most)?.len(), true);
+        if self.only.is_none() {
+            if self.question.is_some() {
+                let (tail, all) = self.fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), Order::Desc, most)?;
+                count += tail.len();
+                whole = all;
+            } else {
+                let mut values = [mark, low, high].map(Value::Integer).to_vec();
+                values.extend(self.values.iter().cloned());
+                let tail: i64 = conn
+                    .prepare_cached(&format!(
+                        "SELECT count(*) FROM (SELECT 1 FROM {} t WHERE t.seq > ? AND t.seq >= ? AND t.seq < ?{} LIMIT {most})",
+                        self.of.table(),
+                        self.sql
+                    ))?
+                    .query_row(params_from_iter(values), |r| r.get(0))?;
+                count += usize::try_from(tail).unwrap_or(0);
+            }
+            if let Some(search) = look.conn().filter(|_| count < most) {
+                count += self.count_in_index(search, look.fresh(self.of), low, high, most)?;
+            }
+        }
+        let count = count as u64;
+        Ok((count.min(COUNTED_TO), whole && count <= COUNTED_TO))
+    }
+
+    /// How many rows of a range the index knows, `most` at most; rows that moved are not among them.
+    fn count_in_index(&self, search: &Connection, moved: &[i64], low: i64, high: i64, most: usize) -> Result<usize> {
+        let table = self.of.table();
+        // One more for each row that may have to be left out.
+        let limit = most + moved.len();
+        let counted: i64 = search
+            .prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {table} MATCH ? AND rowid >= ? AND rowid < ? LIMIT {limit})"))?
+            .query_row((&self.index, low, high), |r| r.get(0))?;
+        let mut counted = usize::try_from(counted).unwrap_or(0);
+        if counted < limit && !moved.is_empty() && counted > 0 {
+            let mut statement = search.prepare_cached(&format!("SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid >= ? AND rowid < ?"))?;
+            let mut rows = statement.query((&self.index, low, high))?;
+            counted = 0;
+            while let Some(row) = rows.next()? {
+                if moved.binary_search(&row.get(0)?).is_err() {
+                    counted += 1;
+                }
+            }
+        }
+        Ok(counted)
+    }
+
+    /// What fits of the rows that are judged one by one: those that moved, or the only ones.
+    fn listed(&self, conn: &Connection, look: &Look, low: i64, high: i64, order: Order, limit: usize) -> Result<Vec<i64>> {
+        let rows = self.only.as_deref().unwrap_or_else(|| look.fresh(self.of));
+        let rows: Vec<i64> = rows.iter().copied().filter(|seq| (low..high).contains(seq)).collect();
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = serde_json::to_string(&rows).map_err(crate::Error::internal)?;
+        Ok(self.fresh(conn, "t.seq IN (SELECT value FROM json_each(?))", &[text(list)], order, limit)?.0)
+    }
+
+    /// Rows of the table itself, with their words looked through where words are asked for. The
+    /// second is false when there were too many to look through.
+    fn fresh(&self, conn: &Connection, range: &str, bounds: &[Value], order: Order, limit: usize) -> Result<(Vec<i64>, bool)> {
+        let direction = if order == Order::Desc { "DESC" } else { "ASC" };
+        let mut values = bounds.to_vec();
+        values.extend(self.values.iter().cloned());
+        let mut statement = conn.prepare_cached(&format!(
+            "SELECT t.seq FROM {} t WHERE {range}{} ORDER BY t.seq {direction}",
+            self.of.table(),
+            self.sql
+        ))?;
+        let mut rows = statement.query(params_from_iter(values))?;
+        let (mut found, mut seen, mut payload) = (Vec::new(), 0, Payload::default());
+        while found.len() < limit
+            && let Some(row) = rows.next()?
+        {
+            let seq: i64 = row.get(0)?;
+            if let Some(question) = &self.question {
+                seen += 1;
+                if seen > LOOKED_THROUGH {
+                    return Ok((found, false));
+                }
+                let words = match self.of {
+                    Of::Deliveries => delivery_words(conn, seq, &mut payload, false)?.map(|(words, _)| words),
+                    Of::Events => event_words(conn, seq, &mut payload, false)?,
+                };
+                if words.is_none_or(|words| !words.answer(question)) {
+                    continue;
+                }
+            }
+            found.push(seq);
+        }
+        Ok((found, true))
+    }
+
+    /// How many rows fit between two row numbers (the second not among them): for charts.
+    pub(crate) fn count_between(&self, conn: &Connection, look: &mut Look, low: i64, high: i64) -> Result<u64> {
+        let (low, high) = (low.max(self.within.0), high.min(self.within.1));
+        let narrowed = Self {
+            of: self.of,
+            sql: self.sql.clone(),
+            values: self.values.clone(),
+            question: self.question.clone(),
+            index: self.index.clone(),
+            within: (low, high),
+            only: self.only.clone(),
+            nothing: self.nothing,
+        };
+        if narrowed.nothing || low >= high {
+            return Ok(0);
+        }
+        let mark = look.mark(self.of);
+        let mut count = narrowed.listed(conn, look, low, high, Order::Desc, usize::MAX)?.len();
+        if narrowed.only.is_none() {
+            if high > mark.saturating_add(1) {
+                count += narrowed
+                    .fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), Order::Desc, usize::MAX)?
+                    .0
+                    .len();
+            }
+            if let Some(search) = look.conn() {
+                match narrowed.count_in_index(search, look.fresh(self.of), low, high, i64::MAX as usize / 2) {
+                    Ok(counted) => count += counted,
+                    Err(error) => look.give_up(&error),
+                }
+            }
+        }
+        Ok(count as u64)
+    }
+}
+
+/// The number of the first row that was recorded at `time` or later. Rows come in the order of time.
+pub(crate) fn first_from(conn: &Connection, of: Of, time: Time) -> Result<i64> {
+    let (low, high): (Option<i64>, Option<i64>) = conn
+        .prepare_cached(&format!("SELECT (SELECT min(seq) FROM {0}), (SELECT max(seq) FROM {0})", of.table()))?
+        .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
+    let (Some(mut low), Some(high)) = (low, high) else { return Ok(1) };
+    let mut high = high + 1;
+    let mut statement = conn.prepare_cached(&format!("SELECT seq, {} FROM {} WHERE seq >= ? ORDER BY seq LIMIT 1", of.time(), of.table()))?;
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let row: Option<(i64, Time)> = statement.query_row([middle], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        match row {
+            Some((seq, at)) if at < time => low = seq + 1,
+            _ => high = middle,
+        }
+    }
+    Ok(low)
+}
