@@ -15,6 +15,7 @@ mod events;
 mod guard;
 mod judges;
 mod retries;
+mod search;
 mod vectors;
 mod webhooks;
 mod wire;

@@ -21,10 +21,16 @@ pub(crate) struct List {
     /// pending, sending, held, success, failed, unknown, skipped, cancelled; several with commas
     #[arg(long)]
     status: Option<String>,
+    /// Words that all stand in recipient, subject, payload, response or error
+    #[arg(long, value_name = "WORDS")]
+    q: Option<String>,
+    /// webhook, email, sms, calendar, storage; several with commas
+    #[arg(long)]
+    channel: Option<String>,
     /// One webhook, by name or id
     #[arg(long)]
     webhook: Option<String>,
-    /// One event type
+    /// One event type, or several with commas
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
     /// One event
@@ -51,6 +57,9 @@ pub(crate) struct List {
     /// Where the page before ended
     #[arg(long)]
     cursor: Option<String>,
+    /// Begin the page at this time
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
     /// Newest or oldest first
     #[arg(long)]
     order: Option<Order>,
@@ -59,7 +68,7 @@ pub(crate) struct List {
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// List what went out, and what waits
-    List(List),
+    List(Box<List>),
     /// Show one delivery with its attempts
     Show {
         /// Its id
@@ -149,6 +158,8 @@ impl List {
             "/api/deliveries",
             &[
                 ("status", self.status),
+                ("q", self.q),
+                ("channel", self.channel),
                 ("webhookId", webhook),
                 ("eventType", self.event_type),
                 ("eventId", self.event),
@@ -159,6 +170,7 @@ impl List {
                 ("test", self.test.map(|test| test.to_string())),
                 ("limit", self.limit.map(|limit| limit.to_string())),
                 ("cursor", self.cursor),
+                ("at", self.at),
                 ("order", order.map(str::to_owned)),
             ],
         );

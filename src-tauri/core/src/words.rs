@@ -31,7 +31,10 @@ impl Words {
     pub(crate) fn add(&mut self, text: &str) {
         split(text, |word| {
             if word.chars().any(|c| matches!(c, 'ä' | 'ö' | 'ü')) {
-                let spelled = word.replace('ä', "ae").replace('ö', "oe").replace('ü', "ue");
+                let spelled = word
+                    .replace('ä', "ae")
+                    .replace('ö', "oe")
+                    .replace('ü', "ue");
                 self.0.insert(clipped(&plain(&spelled)));
             }
             self.0.insert(clipped(&plain(word)));
@@ -126,7 +129,9 @@ impl Question {
             };
             question.all_of(before);
             let mut as_words = Vec::new();
-            split(phone.spelled, |word| as_words.push(Term::Word(clipped(&plain(word)))));
+            split(phone.spelled, |word| {
+                as_words.push(Term::Word(clipped(&plain(word))))
+            });
             let mut ways = vec![
                 as_words,
                 vec![Term::Beginning(phone.digits.clone())],
@@ -164,7 +169,12 @@ impl Question {
 
     /// Asks for one of some facts as well.
     pub(crate) fn and_one_of(&mut self, facts: impl IntoIterator<Item = String>) {
-        self.0.push(facts.into_iter().map(|fact| vec![Term::Word(fact)]).collect());
+        self.0.push(
+            facts
+                .into_iter()
+                .map(|fact| vec![Term::Word(fact)])
+                .collect(),
+        );
     }
 
     /// In the language of FTS5, made of quoted words only.
@@ -194,10 +204,17 @@ impl Question {
 /// Calls for each word of a text, in lower case.
 fn split(text: &str, mut each: impl FnMut(&str)) {
     let is_of_a_word = |c: char| {
-        c.is_alphanumeric() || (!c.is_ascii() && !c.is_whitespace() && !c.is_control() && !is_mark(c))
+        c.is_alphanumeric()
+            || (!c.is_ascii() && !c.is_whitespace() && !c.is_control() && !is_mark(c))
     };
-    for word in text.split(|c| !is_of_a_word(c)).filter(|word| !word.is_empty()) {
-        if word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()) {
+    for word in text
+        .split(|c| !is_of_a_word(c))
+        .filter(|word| !word.is_empty())
+    {
+        if word
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        {
             each(word);
         } else {
             each(&word.to_lowercase());
@@ -222,7 +239,11 @@ fn plain(word: &str) -> String {
         .filter(|c| !matches!(c, '\u{300}'..='\u{36f}'))
         .collect::<String>()
         .replace('ß', "ss");
-    if bare.is_empty() { open.into_owned() } else { bare }
+    if bare.is_empty() {
+        open.into_owned()
+    } else {
+        bare
+    }
 }
 
 fn clipped(word: &str) -> String {
@@ -233,7 +254,9 @@ fn clipped(word: &str) -> String {
 }
 
 fn reversed(digits: &str) -> String {
-    std::iter::once(PHONE_MARK).chain(digits.chars().rev()).collect()
+    std::iter::once(PHONE_MARK)
+        .chain(digits.chars().rev())
+        .collect()
 }
 
 /// A run of digits that may be a phone number.
@@ -252,17 +275,19 @@ impl Phone<'_> {
 
 /// The runs of digits in a text, with what people write between them.
 fn phones(text: &str) -> impl Iterator<Item = Phone<'_>> {
-    text.split(|c: char| !(c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '/' | '.' | '(' | ')' | '\u{a0}')))
-        .filter(|run| run.len() >= *PHONE.start())
-        .filter_map(|run| {
-            let spelled = run.trim_matches(|c: char| !c.is_ascii_digit() && c != '+');
-            let digits: String = spelled.chars().filter(char::is_ascii_digit).collect();
-            PHONE.contains(&digits.len()).then(|| Phone {
-                international: spelled.starts_with('+') || spelled.starts_with("00"),
-                spelled,
-                digits,
-            })
+    text.split(|c: char| {
+        !(c.is_ascii_digit() || matches!(c, ' ' | '+' | '-' | '/' | '.' | '(' | ')' | '\u{a0}'))
+    })
+    .filter(|run| run.len() >= *PHONE.start())
+    .filter_map(|run| {
+        let spelled = run.trim_matches(|c: char| !c.is_ascii_digit() && c != '+');
+        let digits: String = spelled.chars().filter(char::is_ascii_digit).collect();
+        PHONE.contains(&digits.len()).then(|| Phone {
+            international: spelled.starts_with('+') || spelled.starts_with("00"),
+            spelled,
+            digits,
         })
+    })
 }
 
 #[cfg(test)]
@@ -298,8 +323,20 @@ mod tests {
 
     #[test]
     fn a_phone_number_is_found_in_any_spelling() {
-        for stored in ["+49 170 1234567", "+491701234567", "0170/123 45-67", "0049 (170) 1234567"] {
-            for typed in ["+49 170 1234567", "+491701234567", "01701234567", "0170 1234567", "170 123 4567", "0049170-1234567"] {
+        for stored in [
+            "+49 170 1234567",
+            "+491701234567",
+            "0170/123 45-67",
+            "0049 (170) 1234567",
+        ] {
+            for typed in [
+                "+49 170 1234567",
+                "+491701234567",
+                "01701234567",
+                "0170 1234567",
+                "170 123 4567",
+                "0049170-1234567",
+            ] {
                 assert!(found(stored, typed), "{stored} by {typed}");
             }
             assert!(!found(stored, "0170 1234568"), "{stored}");
@@ -309,12 +346,28 @@ mod tests {
 
     #[test]
     fn what_is_typed_never_becomes_a_command_of_the_search() {
-        for typed in ["\"", "a\" OR \"b", "NEAR(a b)", "a*", "-a", "col:a", "(", "a AND NOT b", "'); DROP"] {
-            let Some(question) = Question::read(typed) else { continue };
+        for typed in [
+            "\"",
+            "a\" OR \"b",
+            "NEAR(a b)",
+            "a*",
+            "-a",
+            "col:a",
+            "(",
+            "a AND NOT b",
+            "'); DROP",
+        ] {
+            let Some(question) = Question::read(typed) else {
+                continue;
+            };
             let bare = question.expression();
             let outside: String = bare.split('"').step_by(2).collect();
             assert!(
-                outside.replace("AND", "").replace("OR", "").chars().all(|c| " ()*".contains(c)),
+                outside
+                    .replace("AND", "")
+                    .replace("OR", "")
+                    .chars()
+                    .all(|c| " ()*".contains(c)),
                 "{typed}: {bare}"
             );
         }

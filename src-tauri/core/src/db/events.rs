@@ -116,7 +116,11 @@ pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<EventRow>> {
 }
 
 /// The newest events, and no test among them.
-pub(crate) fn newest(conn: &Connection, workspace: WorkspaceId, limit: u32) -> Result<Vec<EventRow>> {
+pub(crate) fn newest(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    limit: u32,
+) -> Result<Vec<EventRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM events WHERE workspace_id = ? AND type <> 'webhook.test' ORDER BY seq DESC LIMIT ?",
     )?;

@@ -54,28 +54,59 @@ fn text(value: impl Into<String>) -> Value {
 
 impl Asked {
     /// Asks for deliveries.
-    pub(crate) fn deliveries(conn: &Connection, workspace: WorkspaceId, wanted: &Wanted) -> Result<Self> {
+    pub(crate) fn deliveries(
+        conn: &Connection,
+        workspace: WorkspaceId,
+        wanted: &Wanted,
+    ) -> Result<Self> {
         let mut sql = " AND +t.workspace_id = ?".to_owned();
         let mut values = vec![text(workspace.to_string())];
         let mut facts = Question::default();
         let mut bare = true;
         let mut one_of = |column: &str, kind: &str, all: Vec<String>| {
             if !all.is_empty() {
-                sql.push_str(&format!(" AND +t.{column} IN ({})", vec!["?"; all.len()].join(", ")));
+                sql.push_str(&format!(
+                    " AND +t.{column} IN ({})",
+                    vec!["?"; all.len()].join(", ")
+                ));
                 facts.and_one_of(all.iter().map(|value| fact(workspace, kind, value)));
                 values.extend(all.into_iter().map(text));
                 bare = false;
             }
         };
-        one_of("status", "status", wanted.statuses.iter().map(|s| s.as_str().to_owned()).collect());
-        one_of("channel", "channel", wanted.channels.iter().map(|c| c.as_str().to_owned()).collect());
+        one_of(
+            "status",
+            "status",
+            wanted
+                .statuses
+                .iter()
+                .map(|s| s.as_str().to_owned())
+                .collect(),
+        );
+        one_of(
+            "channel",
+            "channel",
+            wanted
+                .channels
+                .iter()
+                .map(|c| c.as_str().to_owned())
+                .collect(),
+        );
         one_of("endpoint", "endpoint", wanted.endpoints.clone());
         one_of("event_type", "type", wanted.event_types.clone());
-        one_of("subject", "subject", wanted.subject.iter().cloned().collect());
+        one_of(
+            "subject",
+            "subject",
+            wanted.subject.iter().cloned().collect(),
+        );
         if let Some(recipient) = &wanted.recipient {
             sql.push_str(" AND +t.recipient = ? COLLATE NOCASE");
             values.push(text(recipient.clone()));
-            facts.and_one_of([fact(workspace, "recipient", &recipient.to_ascii_lowercase())]);
+            facts.and_one_of([fact(
+                workspace,
+                "recipient",
+                &recipient.to_ascii_lowercase(),
+            )]);
             bare = false;
         }
         if let Some(test) = wanted.test {
@@ -95,14 +126,24 @@ impl Asked {
     }
 
     /// Asks for events; tests are none.
-    pub(crate) fn events(conn: &Connection, workspace: WorkspaceId, wanted: &Wanted) -> Result<Self> {
+    pub(crate) fn events(
+        conn: &Connection,
+        workspace: WorkspaceId,
+        wanted: &Wanted,
+    ) -> Result<Self> {
         let mut sql = " AND +t.workspace_id = ? AND +t.type <> ?".to_owned();
         let mut values = vec![text(workspace.to_string()), text(crate::events::TEST_TYPE)];
         let mut facts = Question::default();
         facts.and_one_of([fact(workspace, "shown", "yes")]);
-        for (column, all) in [("type", &wanted.event_types), ("subject", &wanted.subject.iter().cloned().collect())] {
+        for (column, all) in [
+            ("type", &wanted.event_types),
+            ("subject", &wanted.subject.iter().cloned().collect()),
+        ] {
             if !all.is_empty() {
-                sql.push_str(&format!(" AND +t.{column} IN ({})", vec!["?"; all.len()].join(", ")));
+                sql.push_str(&format!(
+                    " AND +t.{column} IN ({})",
+                    vec!["?"; all.len()].join(", ")
+                ));
                 facts.and_one_of(all.iter().map(|value| fact(workspace, column, value)));
                 values.extend(all.iter().map(text));
             }
@@ -134,11 +175,27 @@ impl Asked {
         if let Some(question) = &wanted.question {
             index = format!("{index} AND {}", question.expression());
         }
-        Ok(Self { of, sql, values, question: wanted.question.clone(), index, within, only, nothing: wanted.nothing })
+        Ok(Self {
+            of,
+            sql,
+            values,
+            question: wanted.question.clone(),
+            index,
+            within,
+            only,
+            nothing: wanted.nothing,
+        })
     }
 
     /// The rows that fit, from `from` on (which is not among them), at most `limit`.
-    pub(crate) fn find(&self, conn: &Connection, look: &mut Look, from: Option<i64>, order: Order, limit: usize) -> Result<Vec<i64>> {
+    pub(crate) fn find(
+        &self,
+        conn: &Connection,
+        look: &mut Look,
+        from: Option<i64>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
         match self.try_find(conn, look, from, order, limit) {
             Err(error) if look.conn().is_some() => {
                 look.give_up(&error);
@@ -148,7 +205,14 @@ impl Asked {
         }
     }
 
-    fn try_find(&self, conn: &Connection, look: &Look, from: Option<i64>, order: Order, limit: usize) -> Result<Vec<i64>> {
+    fn try_find(
+        &self,
+        conn: &Connection,
+        look: &Look,
+        from: Option<i64>,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
         let (mut low, mut high) = self.within;
         match (order, from) {
             (Order::Desc, Some(from)) => high = high.min(from),
@@ -162,7 +226,16 @@ impl Asked {
         let mut found = Vec::new();
         let tail = |found: &mut Vec<i64>| -> Result<()> {
             if high > mark.saturating_add(1) && self.only.is_none() {
-                found.extend(self.fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), order, limit)?.0);
+                found.extend(
+                    self.fresh(
+                        conn,
+                        "t.seq > ? AND t.seq >= ? AND t.seq < ?",
+                        &[mark, low, high].map(Value::Integer),
+                        order,
+                        limit,
+                    )?
+                    .0,
+                );
             }
             Ok(())
         };
@@ -221,10 +294,19 @@ impl Asked {
         }
         let most = COUNTED_TO as usize + 1;
         let mark = look.mark(self.of);
-        let (mut count, mut whole) = (self.listed(conn, look, low, high, Order::Desc, most)?.len(), true);
+        let (mut count, mut whole) = (
+            self.listed(conn, look, low, high, Order::Desc, most)?.len(),
+            true,
+        );
         if self.only.is_none() {
             if self.question.is_some() {
-                let (tail, all) = self.fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), Order::Desc, most)?;
+                let (tail, all) = self.fresh(
+                    conn,
+                    "t.seq > ? AND t.seq >= ? AND t.seq < ?",
+                    &[mark, low, high].map(Value::Integer),
+                    Order::Desc,
+                    most,
+                )?;
                 count += tail.len();
                 whole = all;
             } else {
@@ -248,7 +330,14 @@ impl Asked {
     }
 
     /// How many rows of a range the index knows, `most` at most; rows that moved are not among them.
-    fn count_in_index(&self, search: &Connection, moved: &[i64], low: i64, high: i64, most: usize) -> Result<usize> {
+    fn count_in_index(
+        &self,
+        search: &Connection,
+        moved: &[i64],
+        low: i64,
+        high: i64,
+        most: usize,
+    ) -> Result<usize> {
         let table = self.of.table();
         // One more for each row that may have to be left out.
         let limit = most + moved.len();
@@ -257,7 +346,9 @@ impl Asked {
             .query_row((&self.index, low, high), |r| r.get(0))?;
         let mut counted = usize::try_from(counted).unwrap_or(0);
         if counted < limit && !moved.is_empty() && counted > 0 {
-            let mut statement = search.prepare_cached(&format!("SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid >= ? AND rowid < ?"))?;
+            let mut statement = search.prepare_cached(&format!(
+                "SELECT rowid FROM {table} WHERE {table} MATCH ? AND rowid >= ? AND rowid < ?"
+            ))?;
             let mut rows = statement.query((&self.index, low, high))?;
             counted = 0;
             while let Some(row) = rows.next()? {
@@ -270,19 +361,46 @@ impl Asked {
     }
 
     /// What fits of the rows that are judged one by one: those that moved, or the only ones.
-    fn listed(&self, conn: &Connection, look: &Look, low: i64, high: i64, order: Order, limit: usize) -> Result<Vec<i64>> {
+    fn listed(
+        &self,
+        conn: &Connection,
+        look: &Look,
+        low: i64,
+        high: i64,
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
         let rows = self.only.as_deref().unwrap_or_else(|| look.fresh(self.of));
-        let rows: Vec<i64> = rows.iter().copied().filter(|seq| (low..high).contains(seq)).collect();
+        let rows: Vec<i64> = rows
+            .iter()
+            .copied()
+            .filter(|seq| (low..high).contains(seq))
+            .collect();
         if rows.is_empty() {
             return Ok(Vec::new());
         }
         let list = serde_json::to_string(&rows).map_err(crate::Error::internal)?;
-        Ok(self.fresh(conn, "t.seq IN (SELECT value FROM json_each(?))", &[text(list)], order, limit)?.0)
+        Ok(self
+            .fresh(
+                conn,
+                "t.seq IN (SELECT value FROM json_each(?))",
+                &[text(list)],
+                order,
+                limit,
+            )?
+            .0)
     }
 
     /// Rows of the table itself, with their words looked through where words are asked for. The
     /// second is false when there were too many to look through.
-    fn fresh(&self, conn: &Connection, range: &str, bounds: &[Value], order: Order, limit: usize) -> Result<(Vec<i64>, bool)> {
+    fn fresh(
+        &self,
+        conn: &Connection,
+        range: &str,
+        bounds: &[Value],
+        order: Order,
+        limit: usize,
+    ) -> Result<(Vec<i64>, bool)> {
         let direction = if order == Order::Desc { "DESC" } else { "ASC" };
         let mut values = bounds.to_vec();
         values.extend(self.values.iter().cloned());
@@ -303,7 +421,9 @@ impl Asked {
                     return Ok((found, false));
                 }
                 let words = match self.of {
-                    Of::Deliveries => delivery_words(conn, seq, &mut payload, false)?.map(|(words, _)| words),
+                    Of::Deliveries => {
+                        delivery_words(conn, seq, &mut payload, false)?.map(|(words, _)| words)
+                    }
                     Of::Events => event_words(conn, seq, &mut payload, false)?,
                 };
                 if words.is_none_or(|words| !words.answer(question)) {
@@ -314,54 +434,30 @@ impl Asked {
         }
         Ok((found, true))
     }
-
-    /// How many rows fit between two row numbers (the second not among them): for charts.
-    pub(crate) fn count_between(&self, conn: &Connection, look: &mut Look, low: i64, high: i64) -> Result<u64> {
-        let (low, high) = (low.max(self.within.0), high.min(self.within.1));
-        let narrowed = Self {
-            of: self.of,
-            sql: self.sql.clone(),
-            values: self.values.clone(),
-            question: self.question.clone(),
-            index: self.index.clone(),
-            within: (low, high),
-            only: self.only.clone(),
-            nothing: self.nothing,
-        };
-        if narrowed.nothing || low >= high {
-            return Ok(0);
-        }
-        let mark = look.mark(self.of);
-        let mut count = narrowed.listed(conn, look, low, high, Order::Desc, usize::MAX)?.len();
-        if narrowed.only.is_none() {
-            if high > mark.saturating_add(1) {
-                count += narrowed
-                    .fresh(conn, "t.seq > ? AND t.seq >= ? AND t.seq < ?", &[mark, low, high].map(Value::Integer), Order::Desc, usize::MAX)?
-                    .0
-                    .len();
-            }
-            if let Some(search) = look.conn() {
-                match narrowed.count_in_index(search, look.fresh(self.of), low, high, i64::MAX as usize / 2) {
-                    Ok(counted) => count += counted,
-                    Err(error) => look.give_up(&error),
-                }
-            }
-        }
-        Ok(count as u64)
-    }
 }
 
 /// The number of the first row that was recorded at `time` or later. Rows come in the order of time.
 pub(crate) fn first_from(conn: &Connection, of: Of, time: Time) -> Result<i64> {
     let (low, high): (Option<i64>, Option<i64>) = conn
-        .prepare_cached(&format!("SELECT (SELECT min(seq) FROM {0}), (SELECT max(seq) FROM {0})", of.table()))?
+        .prepare_cached(&format!(
+            "SELECT (SELECT min(seq) FROM {0}), (SELECT max(seq) FROM {0})",
+            of.table()
+        ))?
         .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))?;
-    let (Some(mut low), Some(high)) = (low, high) else { return Ok(1) };
+    let (Some(mut low), Some(high)) = (low, high) else {
+        return Ok(1);
+    };
     let mut high = high + 1;
-    let mut statement = conn.prepare_cached(&format!("SELECT seq, {} FROM {} WHERE seq >= ? ORDER BY seq LIMIT 1", of.time(), of.table()))?;
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT seq, {} FROM {} WHERE seq >= ? ORDER BY seq LIMIT 1",
+        of.time(),
+        of.table()
+    ))?;
     while low < high {
         let middle = low + (high - low) / 2;
-        let row: Option<(i64, Time)> = statement.query_row([middle], |r| Ok((r.get(0)?, r.get(1)?))).optional()?;
+        let row: Option<(i64, Time)> = statement
+            .query_row([middle], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
         match row {
             Some((seq, at)) if at < time => low = seq + 1,
             _ => high = middle,

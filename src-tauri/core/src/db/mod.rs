@@ -22,8 +22,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use rusqlite::{Connection, OpenFlags};
 use rusqlite_migration::{M, Migrations};
 
-pub(crate) use writer::Tx;
 use search::{Index, Look};
+pub(crate) use writer::Tx;
 use writer::Writer;
 
 use crate::changes::Changes;

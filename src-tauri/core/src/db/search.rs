@@ -134,16 +134,18 @@ impl Index {
     pub(super) fn listen(&self, writer: &Connection) -> Result<()> {
         use rusqlite::hooks::Action;
         let this = self.clone();
-        writer.update_hook(Some(move |action: Action, _: &str, table: &str, row: i64| {
-            if action == Action::SQLITE_INSERT && row > this.0.mark.load(Ordering::Relaxed) {
-                return;
-            }
-            match table {
-                "deliveries" => guard(&this.0.incoming).deliveries.push(row),
-                "events" => guard(&this.0.incoming).events.push(row),
-                _ => {}
-            }
-        }))?;
+        writer.update_hook(Some(
+            move |action: Action, _: &str, table: &str, row: i64| {
+                if action == Action::SQLITE_INSERT && row > this.0.mark.load(Ordering::Relaxed) {
+                    return;
+                }
+                match table {
+                    "deliveries" => guard(&this.0.incoming).deliveries.push(row),
+                    "events" => guard(&this.0.incoming).events.push(row),
+                    _ => {}
+                }
+            },
+        ))?;
         Ok(())
     }
 
@@ -168,7 +170,12 @@ impl Index {
     pub(super) fn look(&self) -> Look {
         let mut state = guard(&self.0.state);
         self.take_in(&mut state);
-        let nothing = Look { index: self.clone(), conn: None, marks: [0, 0], fresh: [Vec::new(), Vec::new()] };
+        let nothing = Look {
+            index: self.clone(),
+            conn: None,
+            marks: [0, 0],
+            fresh: [Vec::new(), Vec::new()],
+        };
         if !state.ready {
             return nothing;
         }
@@ -186,13 +193,25 @@ impl Index {
             Ok((conn, marks)) => {
                 let fresh = |of: usize, top: i64| {
                     let mut rows: BTreeSet<i64> = BTreeSet::new();
-                    for set in [state.moved.get(of), state.taken.get(of), (of == 0).then_some(&state.open)].into_iter().flatten() {
+                    for set in [
+                        state.moved.get(of),
+                        state.taken.get(of),
+                        (of == 0).then_some(&state.open),
+                    ]
+                    .into_iter()
+                    .flatten()
+                    {
                         rows.extend(set.range(..=top));
                     }
                     rows.into_iter().collect::<Vec<_>>()
                 };
                 let [deliveries, events] = marks;
-                Look { index: self.clone(), conn: Some(conn), marks, fresh: [fresh(0, deliveries), fresh(1, events)] }
+                Look {
+                    index: self.clone(),
+                    conn: Some(conn),
+                    marks,
+                    fresh: [fresh(0, deliveries), fresh(1, events)],
+                }
             }
             Err(error) => {
                 drop(state);
@@ -237,7 +256,8 @@ impl Index {
                 break;
             }
             more = true;
-            let broken = std::mem::take(&mut guard(&self.0.incoming).broken) || !self.0.path.exists();
+            let broken =
+                std::mem::take(&mut guard(&self.0.incoming).broken) || !self.0.path.exists();
             if broken || opened.is_none() {
                 drop(opened.take());
                 opened = match self.make() {
@@ -252,7 +272,9 @@ impl Index {
                     }
                 };
             }
-            let Some((search, main)) = &mut opened else { continue };
+            let Some((search, main)) = &mut opened else {
+                continue;
+            };
             let started = Instant::now();
             match self.pass(search, main) {
                 Ok(rest) => {
@@ -294,7 +316,12 @@ impl Index {
             if left.is_zero() {
                 return false;
             }
-            incoming = self.0.news.wait_timeout(incoming, left).unwrap_or_else(PoisonError::into_inner).0;
+            incoming = self
+                .0
+                .news
+                .wait_timeout(incoming, left)
+                .unwrap_or_else(PoisonError::into_inner)
+                .0;
         }
         true
     }
@@ -316,10 +343,19 @@ impl Index {
         for of in [Of::Deliveries, Of::Events] {
             let (seq, at) = mark(&search, of)?;
             let there: Option<i64> = main
-                .query_row(&format!("SELECT {} FROM {} WHERE seq = ?", of.time(), of.table()), [seq], |r| r.get(0))
+                .query_row(
+                    &format!("SELECT {} FROM {} WHERE seq = ?", of.time(), of.table()),
+                    [seq],
+                    |r| r.get(0),
+                )
                 .optional()?;
-            let newest: Option<i64> = main.query_row(&format!("SELECT max(seq) FROM {}", of.table()), [], |r| r.get(0))?;
-            if there.is_some_and(|there| there != at) || (there.is_none() && seq > newest.unwrap_or(0)) {
+            let newest: Option<i64> =
+                main.query_row(&format!("SELECT max(seq) FROM {}", of.table()), [], |r| {
+                    r.get(0)
+                })?;
+            if there.is_some_and(|there| there != at)
+                || (there.is_none() && seq > newest.unwrap_or(0))
+            {
                 return stale("it belongs to another database");
             }
         }
@@ -330,7 +366,9 @@ impl Index {
         let mut state = guard(&self.0.state);
         let [deliveries, _] = &mut state.moved;
         deliveries.extend(waiting);
-        self.0.mark.store(mark(&search, Of::Deliveries)?.0, Ordering::Relaxed);
+        self.0
+            .mark
+            .store(mark(&search, Of::Deliveries)?.0, Ordering::Relaxed);
         state.ready = true;
         Ok((search, main))
     }
@@ -343,7 +381,9 @@ impl Index {
             let mut file = self.0.path.clone().into_os_string();
             file.push(end);
             match std::fs::remove_file(&file) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(Error::internal(error)),
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Error::internal(error));
+                }
                 _ => {}
             }
         }
@@ -353,7 +393,10 @@ impl Index {
         search.execute_batch(&format!("BEGIN; {TABLES} PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {SHAPE}; COMMIT;"))?;
         let main = super::reader(&self.0.main)?;
         let mut state = guard(&self.0.state);
-        *state = State { ready: true, ..State::default() };
+        *state = State {
+            ready: true,
+            ..State::default()
+        };
         self.0.mark.store(0, Ordering::Relaxed);
         Ok((search, main))
     }
@@ -384,7 +427,9 @@ impl Index {
             let (top, _) = mark(search, Of::Deliveries)?;
             let mut payload = Payload::default();
             for seq in moved_deliveries.range(..=top) {
-                search.prepare_cached("DELETE FROM deliveries WHERE rowid = ?")?.execute([seq])?;
+                search
+                    .prepare_cached("DELETE FROM deliveries WHERE rowid = ?")?
+                    .execute([seq])?;
                 match put_delivery(search, main, *seq, &mut payload)? {
                     true => open.insert(*seq),
                     false => closed.insert(*seq),
@@ -401,7 +446,9 @@ impl Index {
             more |= tail.len() == BATCH;
             let (top, _) = mark(search, Of::Events)?;
             for seq in moved_events.range(..=top) {
-                search.prepare_cached("DELETE FROM events WHERE rowid = ?")?.execute([seq])?;
+                search
+                    .prepare_cached("DELETE FROM events WHERE rowid = ?")?
+                    .execute([seq])?;
                 put_event(search, main, *seq, &mut payload)?;
             }
             let tail = above(main, Of::Events, top)?;
@@ -526,8 +573,14 @@ fn advance(search: &Connection, of: Of, last: Option<&(i64, i64)>) -> Result<()>
 }
 
 fn above(main: &Connection, of: Of, mark: i64) -> Result<Vec<(i64, i64)>> {
-    let mut statement = main.prepare_cached(&format!("SELECT seq, {} FROM {} WHERE seq > ? ORDER BY seq LIMIT {BATCH}", of.time(), of.table()))?;
-    Ok(statement.query_map([mark], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?)
+    let mut statement = main.prepare_cached(&format!(
+        "SELECT seq, {} FROM {} WHERE seq > ? ORDER BY seq LIMIT {BATCH}",
+        of.time(),
+        of.table()
+    ))?;
+    Ok(statement
+        .query_map([mark], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// The payload read last: deliveries of one event stand beside each other.
@@ -535,37 +588,67 @@ fn above(main: &Connection, of: Of, mark: i64) -> Result<Vec<(i64, i64)>> {
 pub(super) struct Payload(Option<(i64, Vec<u8>)>);
 
 /// Puts one delivery into the index. True when it is being sent: then it is left out for now.
-fn put_delivery(search: &Connection, main: &Connection, seq: i64, payload: &mut Payload) -> Result<bool> {
+fn put_delivery(
+    search: &Connection,
+    main: &Connection,
+    seq: i64,
+    payload: &mut Payload,
+) -> Result<bool> {
     let Some((words, status)) = delivery_words(main, seq, payload, true)? else {
-        search.prepare_cached("DELETE FROM waiting WHERE seq = ?")?.execute([seq])?;
+        search
+            .prepare_cached("DELETE FROM waiting WHERE seq = ?")?
+            .execute([seq])?;
         return Ok(false);
     };
-    let waits = matches!(status, Status::Pending | Status::Sending | Status::Held | Status::Unknown);
-    let waiting = if waits { "INSERT OR IGNORE INTO waiting (seq) VALUES (?)" } else { "DELETE FROM waiting WHERE seq = ?" };
+    let waits = matches!(
+        status,
+        Status::Pending | Status::Sending | Status::Held | Status::Unknown
+    );
+    let waiting = if waits {
+        "INSERT OR IGNORE INTO waiting (seq) VALUES (?)"
+    } else {
+        "DELETE FROM waiting WHERE seq = ?"
+    };
     search.prepare_cached(waiting)?.execute([seq])?;
     if status == Status::Sending {
         return Ok(true);
     }
-    search.prepare_cached("INSERT INTO deliveries (rowid, words) VALUES (?, ?)")?.execute(params![seq, words.joined()])?;
+    search
+        .prepare_cached("INSERT INTO deliveries (rowid, words) VALUES (?, ?)")?
+        .execute(params![seq, words.joined()])?;
     Ok(false)
 }
 
-fn put_event(search: &Connection, main: &Connection, seq: i64, payload: &mut Payload) -> Result<()> {
+fn put_event(
+    search: &Connection,
+    main: &Connection,
+    seq: i64,
+    payload: &mut Payload,
+) -> Result<()> {
     if let Some(words) = event_words(main, seq, payload, true)? {
-        search.prepare_cached("INSERT INTO events (rowid, words) VALUES (?, ?)")?.execute(params![seq, words.joined()])?;
+        search
+            .prepare_cached("INSERT INTO events (rowid, words) VALUES (?, ?)")?
+            .execute(params![seq, words.joined()])?;
     }
     Ok(())
 }
 
 /// All words of a delivery, with its facts where they are wanted, and where it stands.
-pub(super) fn delivery_words(main: &Connection, seq: i64, payload: &mut Payload, facts: bool) -> Result<Option<(Words, Status)>> {
+pub(super) fn delivery_words(
+    main: &Connection,
+    seq: i64,
+    payload: &mut Payload,
+    facts: bool,
+) -> Result<Option<(Words, Status)>> {
     use crate::deliveries::Channel;
     let mut statement = main.prepare_cached(
         "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts
          FROM deliveries d LEFT JOIN webhooks w ON w.id = d.endpoint WHERE d.seq = ?",
     )?;
     let mut rows = statement.query([seq])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
     let mut words = Words::default();
     let status: Status = row.get(6)?;
     let subject: Option<String> = row.get(4)?;
@@ -576,8 +659,14 @@ pub(super) fn delivery_words(main: &Connection, seq: i64, payload: &mut Payload,
         for (kind, value) in [
             ("workspace", ""),
             ("channel", channel.as_str()),
-            ("endpoint", row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?),
-            ("type", row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?),
+            (
+                "endpoint",
+                row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?,
+            ),
+            (
+                "type",
+                row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?,
+            ),
             ("status", status.as_str()),
             ("recipient", &recipient.to_ascii_lowercase()),
             ("test", if row.get(7)? { "yes" } else { "no" }),
@@ -611,16 +700,28 @@ pub(super) fn delivery_words(main: &Connection, seq: i64, payload: &mut Payload,
 }
 
 /// All words of an event, with its facts where they are wanted.
-pub(super) fn event_words(main: &Connection, seq: i64, payload: &mut Payload, facts: bool) -> Result<Option<Words>> {
-    let mut statement = main.prepare_cached("SELECT workspace_id, type, subject FROM events WHERE seq = ?")?;
+pub(super) fn event_words(
+    main: &Connection,
+    seq: i64,
+    payload: &mut Payload,
+    facts: bool,
+) -> Result<Option<Words>> {
+    let mut statement =
+        main.prepare_cached("SELECT workspace_id, type, subject FROM events WHERE seq = ?")?;
     let mut rows = statement.query([seq])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
     let mut words = Words::default();
     let subject: Option<String> = row.get(2)?;
     if facts {
         let workspace: WorkspaceId = row.get(0)?;
         let kind: String = row.get(1)?;
-        let shown = if kind == crate::events::TEST_TYPE { "no" } else { "yes" };
+        let shown = if kind == crate::events::TEST_TYPE {
+            "no"
+        } else {
+            "yes"
+        };
         words.add_fact(fact(workspace, "shown", shown));
         words.add_fact(fact(workspace, "type", &kind));
         if let Some(subject) = &subject {
@@ -638,7 +739,10 @@ pub(super) fn event_words(main: &Connection, seq: i64, payload: &mut Payload, fa
 impl Payload {
     fn read(&mut self, main: &Connection, event: i64) -> Result<()> {
         if self.0.as_ref().is_none_or(|(known, _)| *known != event) {
-            let data = main.prepare_cached("SELECT data FROM events WHERE seq = ?")?.query_row([event], |r| r.get(0)).optional()?;
+            let data = main
+                .prepare_cached("SELECT data FROM events WHERE seq = ?")?
+                .query_row([event], |r| r.get(0))
+                .optional()?;
             self.0 = data.map(|data| (event, data));
         }
         Ok(())

@@ -141,14 +141,28 @@ fn several<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Erro
 }
 
 fn parts(text: Option<&str>) -> impl Iterator<Item = &str> {
-    text.unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty())
+    text.unwrap_or_default()
+        .split(',')
+        .map(str::trim)
+        .filter(|word| !word.is_empty())
 }
 
-fn words<'de, T: Deserialize<'de>>(path: &str, text: Option<&'de str>, known: &str) -> Result<Vec<T>> {
+fn words<'de, T: Deserialize<'de>>(
+    path: &str,
+    text: Option<&'de str>,
+    known: &str,
+) -> Result<Vec<T>> {
     parts(text)
         .map(|word| {
-            T::deserialize(de::value::StrDeserializer::<de::value::Error>::new(word))
-                .map_err(|_| Error::field(path, "unknown", format!("This is one of {known}, or several with commas.")))
+            T::deserialize(de::value::StrDeserializer::<de::value::Error>::new(word)).map_err(
+                |_| {
+                    Error::field(
+                        path,
+                        "unknown",
+                        format!("This is one of {known}, or several with commas."),
+                    )
+                },
+            )
         })
         .collect()
 }
@@ -173,15 +187,31 @@ impl DeliveryFilter {
     pub(crate) fn wanted(&self) -> Result<Wanted> {
         let webhooks: Vec<WebhookId> = parts(self.webhook_id.as_deref())
             .map(|id| {
-                id.parse().map_err(|_| Error::field("webhookId", "invalid", "This must be an id that starts with whk_, or several with commas."))
+                id.parse().map_err(|_| {
+                    Error::field(
+                        "webhookId",
+                        "invalid",
+                        "This must be an id that starts with whk_, or several with commas.",
+                    )
+                })
             })
             .collect::<Result<_>>()?;
         let (question, wordless) = question(self.q.as_deref());
         Ok(Wanted {
-            statuses: words::<Status>("status", self.status.as_deref(), "pending, sending, held, success, failed, unknown, skipped, cancelled")?,
-            channels: words::<Channel>("channel", self.channel.as_deref(), "webhook, email, sms, calendar, storage")?,
+            statuses: words::<Status>(
+                "status",
+                self.status.as_deref(),
+                "pending, sending, held, success, failed, unknown, skipped, cancelled",
+            )?,
+            channels: words::<Channel>(
+                "channel",
+                self.channel.as_deref(),
+                "webhook, email, sms, calendar, storage",
+            )?,
             endpoints: webhooks.iter().map(ToString::to_string).collect(),
-            event_types: parts(self.event_type.as_deref()).map(str::to_owned).collect(),
+            event_types: parts(self.event_type.as_deref())
+                .map(str::to_owned)
+                .collect(),
             event: self.event_id,
             subject: self.subject.clone(),
             recipient: self.recipient.clone(),
@@ -199,7 +229,9 @@ impl EventFilter {
     pub(crate) fn wanted(&self) -> Wanted {
         let (question, nothing) = question(self.q.as_deref());
         Wanted {
-            event_types: parts(self.event_type.as_deref()).map(str::to_owned).collect(),
+            event_types: parts(self.event_type.as_deref())
+                .map(str::to_owned)
+                .collect(),
             subject: self.subject.clone(),
             since: self.since,
             until: self.until,
@@ -242,7 +274,11 @@ impl From {
             _ => None,
         };
         read.ok_or_else(|| {
-            Error::field("cursor", "invalid", "This is no cursor of ours; pass nextCursor or previousCursor on as it is.")
+            Error::field(
+                "cursor",
+                "invalid",
+                "This is no cursor of ours; pass nextCursor or previousCursor on as it is.",
+            )
         })
     }
 }
@@ -250,6 +286,10 @@ impl From {
 pub(crate) fn read_limit(limit: Option<u32>) -> Result<usize> {
     match limit.unwrap_or(USUAL_LIMIT) {
         limit @ 1..=MOST => Ok(limit as usize),
-        _ => Err(Error::field("limit", "out_of_range", format!("The limit may be 1 to {MOST}."))),
+        _ => Err(Error::field(
+            "limit",
+            "out_of_range",
+            format!("The limit may be 1 to {MOST}."),
+        )),
     }
 }

@@ -5,8 +5,8 @@ use super::{
     WorkspaceName,
 };
 use crate::db;
-use crate::deliveries::read::Reader;
 use crate::deliveries::Reason;
+use crate::deliveries::read::Reader;
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::hub::Hub;
