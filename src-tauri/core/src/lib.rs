@@ -9,6 +9,7 @@
 
 pub mod changes;
 pub mod clock;
+pub mod condition;
 pub mod config;
 mod db;
 pub mod deliveries;
