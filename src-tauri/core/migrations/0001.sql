@@ -42,13 +42,18 @@ CREATE TABLE webhooks (
   name                  TEXT NOT NULL,
   url                   TEXT NOT NULL,
   events                TEXT NOT NULL CHECK (json_valid(events)),
-  format                TEXT NOT NULL CHECK (format IN ('payload')),
+  format                TEXT NOT NULL CHECK (format IN ('payload', 'envelope')),
   retry_attempts        INTEGER NOT NULL,
   retry_delay_ms        INTEGER NOT NULL,
   retry_schedule        TEXT NOT NULL CHECK (retry_schedule IN ('exponential', 'standard')),
   timeout_seconds       INTEGER NOT NULL,
   allow_private_network INTEGER NOT NULL CHECK (allow_private_network IN (0, 1)),
+  filter                TEXT CHECK (json_valid(filter)),
+  rate_limit            INTEGER,
+  -- Names of own headers; their values are in the key store.
+  header_names          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(header_names)),
   paused_reason         TEXT CHECK (paused_reason IN ('by_owner', 'gone', 'failing')),
+  paused_at             INTEGER,
   succeeded             INTEGER NOT NULL DEFAULT 0,
   failed                INTEGER NOT NULL DEFAULT 0,
   last_triggered_at     INTEGER,
@@ -59,6 +64,8 @@ CREATE TABLE webhooks (
   failing_tries         INTEGER NOT NULL DEFAULT 0,
   failing_since         INTEGER,
   secret_created_at     INTEGER NOT NULL,
+  -- The former secret is valid until then; null once it has left the key store.
+  previous_secret_valid_until INTEGER,
   created_at            INTEGER NOT NULL,
   deleted_at            INTEGER
 ) STRICT;
@@ -126,9 +133,19 @@ CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status =
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
   WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
+-- What needs the owner: few rows, however long the log is.
+CREATE INDEX deliveries_given_up ON deliveries (endpoint, finished_at, code) WHERE status = 'failed' AND is_test = 0;
+CREATE INDEX deliveries_held ON deliveries (endpoint, status_reason, created_at) WHERE status = 'held';
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
 CREATE INDEX deliveries_of_event ON deliveries (event_seq);
+
+-- What a call says where that is not the event's data itself: made once, sent unchanged ever after.
+CREATE TABLE bodies (
+  delivery_seq INTEGER PRIMARY KEY REFERENCES deliveries (seq) ON DELETE CASCADE,
+  body         BLOB NOT NULL,
+  sha256       BLOB NOT NULL CHECK (length(sha256) = 32)
+) STRICT;
 
 CREATE TABLE attempts (
   delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
@@ -144,6 +161,8 @@ CREATE TABLE attempts (
   request_url        TEXT,
   -- When it was signed; the headers of a call follow from this, the event and the type.
   signed_at          INTEGER,
+  -- Own headers and what a change of secret adds, masked.
+  further_headers    TEXT,
   response_headers   TEXT,
   response_body      BLOB,
   response_truncated INTEGER NOT NULL DEFAULT 0 CHECK (response_truncated IN (0, 1)),
@@ -159,7 +178,26 @@ CREATE TABLE tallies (
   PRIMARY KEY (endpoint, quarter)
 ) STRICT, WITHOUT ROWID;
 
+-- Stays away until its cause happens anew.
+CREATE TABLE dismissed_problems (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  problem      TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  PRIMARY KEY (workspace_id, problem)
+) STRICT, WITHOUT ROWID;
+
+-- Of the last week.
+CREATE TABLE solved_problems (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  at           INTEGER NOT NULL,
+  how          TEXT NOT NULL,
+  who          TEXT NOT NULL,
+  deliveries   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX solved_problems_of_workspace ON solved_problems (workspace_id, at);
+
 CREATE VIEW webhook_logs (webhook, event, payload, status, status_code, attempts) AS
-  SELECT w.name, d.event_type, CAST(e.data AS TEXT), d.status, d.status_code, d.attempts
+  SELECT w.name, d.event_type, CAST(coalesce(b.body, e.data) AS TEXT), d.status, d.status_code, d.attempts
   FROM deliveries d JOIN events e ON e.seq = d.event_seq JOIN webhooks w ON w.id = d.endpoint
+  LEFT JOIN bodies b ON b.delivery_seq = d.seq
   WHERE d.channel = 'webhook';

@@ -106,11 +106,13 @@ impl Number {
             None => (false, text),
         };
         let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-        let exponent = exponent.parse::<i64>().unwrap_or(if exponent.starts_with('-') {
-            i64::MIN / 2
-        } else {
-            i64::MAX / 2
-        });
+        let exponent = exponent
+            .parse::<i64>()
+            .unwrap_or(if exponent.starts_with('-') {
+                i64::MIN / 2
+            } else {
+                i64::MAX / 2
+            });
         let (whole, part) = mantissa.split_once('.').unwrap_or((mantissa, ""));
         let all: Vec<u8> = whole.bytes().chain(part.bytes()).collect();
         let zeros = all.iter().take_while(|d| **d == b'0').count();
@@ -331,7 +333,8 @@ impl Test {
             Op::Lte => ordered(Ordering::is_le),
             Op::Contains => found.is_some_and(|found| found.contains(&self.value)),
             Op::Exists => {
-                found.is_some_and(|found| *found != Value::Null) == (self.value == Value::Bool(true))
+                found.is_some_and(|found| *found != Value::Null)
+                    == (self.value == Value::Bool(true))
             }
             Op::In => match &self.value {
                 Value::List(all) => found.is_some_and(|found| all.iter().any(|one| found.is(one))),
@@ -467,7 +470,10 @@ impl Reading {
         } else {
             &["path", "op", "value"]
         };
-        for name in members.keys().filter(|name| !known.contains(&name.as_str())) {
+        for name in members
+            .keys()
+            .filter(|name| !known.contains(&name.as_str()))
+        {
             self.say(
                 &format!("{at}.{name}"),
                 "unknown",
@@ -508,13 +514,16 @@ impl Reading {
                 .get(name)
                 .and_then(|raw| serde_json::from_str::<String>(raw.get()).ok())
         };
-        let path = text("path").filter(|path| {
-            path.len() <= 200 && path.split('.').all(|name| !name.is_empty())
-        });
+        let path = text("path")
+            .filter(|path| path.len() <= 200 && path.split('.').all(|name| !name.is_empty()));
         if path.is_none() {
             self.say(
                 &format!("{at}.path"),
-                if members.contains_key("path") { "invalid" } else { "required" },
+                if members.contains_key("path") {
+                    "invalid"
+                } else {
+                    "required"
+                },
                 "Name a member of data, such as customer.email.",
             );
         }
@@ -522,7 +531,11 @@ impl Reading {
         let Some(op) = op else {
             self.say(
                 &format!("{at}.op"),
-                if members.contains_key("op") { "unknown" } else { "required" },
+                if members.contains_key("op") {
+                    "unknown"
+                } else {
+                    "required"
+                },
                 "This is one of eq, ne, gt, gte, lt, lte, contains, exists, in.",
             );
             return None;
@@ -544,10 +557,16 @@ impl Reading {
             {
                 None
             }
-            (Op::In, _) => Some("Give a list of 1 to 100 values: text, numbers, true, false or null."),
+            (Op::In, _) => {
+                Some("Give a list of 1 to 100 values: text, numbers, true, false or null.")
+            }
         };
         if let Some(message) = wanted {
-            let code = if value.is_none() { "required" } else { "invalid" };
+            let code = if value.is_none() {
+                "required"
+            } else {
+                "invalid"
+            };
             self.say(&format!("{at}.value"), code, message);
             return None;
         }
@@ -665,7 +684,10 @@ mod tests {
             (r#"{"all":[]}"#, "filter.all"),
             (r#"{"all":{}}"#, "filter.all"),
             (r#"{"all":[5]}"#, "filter.all.0"),
-            (r#"{"any":[{"path":"a","op":"eq","value":1},{"path":"a","op":"is","value":1}]}"#, "filter.any.1.op"),
+            (
+                r#"{"any":[{"path":"a","op":"eq","value":1},{"path":"a","op":"is","value":1}]}"#,
+                "filter.any.1.op",
+            ),
             (r#"{"path":"","op":"eq","value":1}"#, "filter.path"),
             (r#"{"path":"a..b","op":"eq","value":1}"#, "filter.path"),
             (r#"{"op":"eq","value":1}"#, "filter.path"),
@@ -674,12 +696,24 @@ mod tests {
             (r#"{"path":"a","op":"gt","value":true}"#, "filter.value"),
             (r#"{"path":"a","op":"in","value":"x"}"#, "filter.value"),
             (r#"{"path":"a","op":"in","value":[[1]]}"#, "filter.value"),
-            (r#"{"path":"a","op":"exists","value":"yes"}"#, "filter.value"),
-            (r#"{"path":"a","op":"eq","value":1,"not":true}"#, "filter.not"),
-            (r#"{"all":[{"path":"a","op":"exists"}],"any":[]}"#, "filter.any"),
+            (
+                r#"{"path":"a","op":"exists","value":"yes"}"#,
+                "filter.value",
+            ),
+            (
+                r#"{"path":"a","op":"eq","value":1,"not":true}"#,
+                "filter.not",
+            ),
+            (
+                r#"{"all":[{"path":"a","op":"exists"}],"any":[]}"#,
+                "filter.any",
+            ),
         ] {
             let wrong = read(condition).unwrap_err();
-            assert!(wrong.iter().any(|e| e.path == path), "{condition}: {wrong:?}");
+            assert!(
+                wrong.iter().any(|e| e.path == path),
+                "{condition}: {wrong:?}"
+            );
         }
     }
 
@@ -694,7 +728,10 @@ mod tests {
         let half = format!(r#"{{"all":[{}]}}"#, vec![one; 60].join(","));
         let many = format!(r#"{{"all":[{half},{half}]}}"#);
         assert_eq!(read(&many).unwrap_err()[0].code, "too_many");
-        let long = format!(r#"{{"path":"a","op":"eq","value":"{}"}}"#, "x".repeat(LONGEST));
+        let long = format!(
+            r#"{{"path":"a","op":"eq","value":"{}"}}"#,
+            "x".repeat(LONGEST)
+        );
         assert_eq!(read(&long).unwrap_err()[0].code, "too_long");
     }
 
@@ -702,12 +739,18 @@ mod tests {
     fn why_is_a_sentence() {
         let why = |condition: &str, data: &str| read(condition).unwrap().why(data).1;
         let price = r#"{"all":[{"path":"price","op":"gt","value":50},{"path":"location","op":"eq","value":"Salon"}]}"#;
-        assert_eq!(why(price, r#"{"price":30}"#), "price is 30, not more than 50.");
+        assert_eq!(
+            why(price, r#"{"price":30}"#),
+            "price is 30, not more than 50."
+        );
         assert_eq!(
             why(price, r#"{"price":60,"location":"Salon"}"#),
             "price is 60, more than 50; location is “Salon”."
         );
-        assert_eq!(why(price, r#"{"price":"60"}"#), "price is text, and 50 is a number.");
+        assert_eq!(
+            why(price, r#"{"price":"60"}"#),
+            "price is text, and 50 is a number."
+        );
         assert_eq!(why(price, "{}"), "price is not there.");
         let any = r#"{"any":[{"path":"tags","op":"contains","value":"cut"},{"path":"vip","op":"eq","value":true}]}"#;
         assert_eq!(

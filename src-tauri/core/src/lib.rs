@@ -21,6 +21,7 @@ pub mod hub;
 pub mod ids;
 pub mod outbox;
 pub mod outcome;
+pub mod problems;
 pub mod secrets;
 pub mod today;
 pub mod tokens;

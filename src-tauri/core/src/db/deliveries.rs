@@ -232,7 +232,8 @@ pub(crate) struct Claimed {
 pub(crate) fn claimed(conn: &Connection, seq: i64) -> Result<Claimed> {
     Ok(conn
         .prepare_cached(
-            "SELECT e.id, e.type, d.workspace_id, d.id, d.subject, d.is_test, e.data, e.data_sha256 FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.seq = ?",
+            "SELECT e.id, e.type, d.workspace_id, d.id, d.subject, d.is_test, coalesce(b.body, e.data), coalesce(b.sha256, e.data_sha256)
+             FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN bodies b ON b.delivery_seq = d.seq WHERE d.seq = ?",
         )?
         .query_row([seq], |r| {
             Ok(Claimed {
@@ -526,6 +527,21 @@ pub(crate) fn total(
     Ok((counted.min(COUNTED_TO), counted <= COUNTED_TO))
 }
 
+/// Some deliveries of an endpoint.
+pub(super) fn at_endpoint(
+    conn: &Connection,
+    endpoint: &str,
+    which: &str,
+    limit: usize,
+) -> Result<Vec<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.endpoint = ? AND {which} LIMIT ?"
+    ))?;
+    Ok(statement
+        .query_map(params![endpoint, limit as i64], record)?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 /// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not
 /// counted, for they are many, and tests neither.
 pub(crate) fn standing(
@@ -533,11 +549,14 @@ pub(crate) fn standing(
     workspace: WorkspaceId,
     endpoint: Option<&str>,
 ) -> Result<Standing> {
+    if let Some(endpoint) = endpoint {
+        return standing_at(conn, workspace, endpoint);
+    }
     let mut statement = conn.prepare_cached(
-        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (?2 IS NULL OR endpoint = ?2) GROUP BY status",
+        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 GROUP BY status",
     )?;
     let mut standing = Standing::default();
-    let rows = statement.query_map(params![workspace, endpoint], |r| {
+    let rows = statement.query_map([workspace], |r| {
         Ok((r.get::<_, Status>(0)?, r.get::<_, i64>(1)?))
     })?;
     for row in rows {
@@ -551,6 +570,27 @@ pub(crate) fn standing(
         }
     }
     Ok(standing)
+}
+
+/// The same of one endpoint: each count by an index that holds nothing else. Tests are neither
+/// pending nor held.
+fn standing_at(conn: &Connection, workspace: WorkspaceId, endpoint: &str) -> Result<Standing> {
+    let (waiting, held, failed): (i64, i64, i64) = conn
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'pending')
+               + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'sending' AND status <> 'success' AND endpoint = ?1 AND is_test = 0)
+               + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'unknown' AND status <> 'success' AND endpoint = ?1),
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'held'),
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0)",
+        )?
+        .query_row(params![endpoint, workspace], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })?;
+    Ok(Standing {
+        waiting: waiting.cast_unsigned(),
+        held: held.cast_unsigned(),
+        failed: failed.cast_unsigned(),
+    })
 }
 
 /// Deliveries that are not through.

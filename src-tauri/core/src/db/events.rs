@@ -142,3 +142,20 @@ pub(crate) fn page(
         .query_map(values.as_slice(), row)?
         .collect::<rusqlite::Result<_>>()?)
 }
+
+/// Hands over the newest events since a time, one by one, and no test among them.
+pub(crate) fn newest(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    since: Time,
+    limit: u32,
+    mut look: impl FnMut(EventRow),
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM events WHERE workspace_id = ? AND received_at >= ? AND type <> 'webhook.test' ORDER BY seq DESC LIMIT ?",
+    )?;
+    for found in statement.query_map(params![workspace, since, limit], row)? {
+        look(found?);
+    }
+    Ok(())
+}

@@ -50,7 +50,7 @@ impl Reader {
         }
     }
 
-    fn label(&self, event_type: &str) -> String {
+    pub(crate) fn label(&self, event_type: &str) -> String {
         if event_type == events::TEST_TYPE {
             return "Test".into();
         }
@@ -340,7 +340,14 @@ fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attem
         request_url: ended.request_url.unwrap_or_default(),
         request_headers: ended
             .signed_at
-            .map(|at| send::shown(&of.event_id.to_string(), &of.event_type, at))
+            .map(|at| {
+                send::shown(
+                    &of.event_id.to_string(),
+                    &of.event_type,
+                    at,
+                    ended.further_headers,
+                )
+            })
             .unwrap_or_default(),
         request_body: body.to_owned(),
         response_headers: ended.response_headers,

@@ -102,7 +102,7 @@ pub(crate) fn finish(
                     None
                 };
                 if let Some(reason) = reason {
-                    db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason))?;
+                    db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason), now)?;
                     db::deliveries::hold_pending(tx.conn(), &out.endpoint, Reason::Paused)?;
                     tx.webhooks_changed();
                     tx.announce(Some(out.workspace), Topic::Webhooks);

@@ -235,9 +235,9 @@ fn record(
     let subscriptions = tx.subscriptions(workspace)?;
     let told: Vec<_> = subscriptions
         .iter()
-        .filter(|s| s.wants(&event.event_type))
+        .filter(|s| s.wants(&event.event_type, &event.data))
         .collect();
-    let event_id = EventId::new();
+    let (event_id, occurred_at) = (EventId::new(), event.occurred_at.unwrap_or(now));
     let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
     let event_seq = db::events::insert(
         tx.conn(),
@@ -246,7 +246,7 @@ fn record(
             workspace,
             event_type: &event.event_type,
             subject: event.subject.as_deref(),
-            occurred_at: event.occurred_at.unwrap_or(now),
+            occurred_at,
             received_at: now,
             source,
             data: event.data.as_bytes(),
@@ -256,7 +256,7 @@ fn record(
             deliveries,
         },
     )?;
-    let body = Bytes::from(event.data.into_string());
+    let data = Bytes::copy_from_slice(event.data.as_bytes());
     for to in told {
         let blocked = match &event.subject {
             Some(subject) if !to.paused => {
@@ -267,7 +267,7 @@ fn record(
         let claim = if to.paused || blocked || dispatch.is_none() {
             None
         } else {
-            lanes.claim_new(&to.endpoint)
+            lanes.claim_new(&to.endpoint, to.settings.rate_limit)
         };
         let state = match (&claim, to.paused, blocked) {
             (Some(_), ..) => NewState::Sending(lease_until(now)),
@@ -292,6 +292,17 @@ fn record(
                 now,
             },
         )?;
+        let rendered = to
+            .settings
+            .format
+            .render(&event.event_type, occurred_at, &event.data);
+        let body = match rendered {
+            None => data.clone(),
+            Some(body) => {
+                db::bodies::insert(tx.conn(), delivery, body.as_bytes())?;
+                Bytes::from(body)
+            }
+        };
         match (claim, dispatch) {
             (Some(claim), Some(dispatch)) => {
                 db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
@@ -306,7 +317,7 @@ fn record(
                     event_type: event.event_type.clone(),
                     subject: event.subject.clone(),
                     test: false,
-                    body: body.clone(),
+                    body,
                     damaged: false,
                 };
                 let dispatch = dispatch.clone();
