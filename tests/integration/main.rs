@@ -12,9 +12,13 @@
 mod cli;
 mod deliveries;
 mod events;
+mod filters;
 mod guard;
+mod headers;
 mod judges;
+mod problems;
 mod retries;
+mod rotation;
 mod vectors;
 mod webhooks;
 mod wire;

@@ -12,6 +12,7 @@ mod guard;
 mod overview;
 mod page;
 mod problem;
+mod problems;
 mod request;
 mod router;
 mod serve;
