@@ -191,7 +191,7 @@ async fn what_cannot_be_meant_is_refused() {
     none.is_problem(404);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn signalctl_rotates_and_edits_filter_headers_format_and_pace() {
     let shop = Shop::alone().await;
     let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
