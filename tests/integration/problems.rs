@@ -258,6 +258,49 @@ async fn an_old_secret_asks_to_be_changed_and_is_at_peace_once_it_is() {
 }
 
 #[tokio::test]
+async fn a_key_store_that_cannot_be_used_is_one_problem_and_gone_when_it_can() {
+    let shop = Shop::alone().await;
+    let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
+    shop.webhook(&receiver.url()).await;
+    shop.webhook(&receiver.url()).await;
+    let passphrase = |words: &'static str| {
+        move |home: signalbox_tests::Home| {
+            let file = home.file("another-passphrase", words);
+            std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+                .unwrap();
+            home.with("SIGNALBOX_VAULT_PASSPHRASE_FILE", file.to_str().unwrap())
+        }
+    };
+    let shop = shop.restart_as(false, passphrase("not the one it was made with\n"));
+    events(&shop, 2).await;
+    standing(&shop, "held", 4).await;
+    let found = problems(&shop).await;
+    assert_eq!(found["problems"].as_array().unwrap().len(), 1, "{found}");
+    let problem = &found["problems"][0];
+    assert_eq!(
+        (
+            &problem["cause"],
+            &problem["webhookId"],
+            &problem["waiting"]
+        ),
+        (&json!("keychain"), &Value::Null, &json!(4))
+    );
+    assert_eq!(problem["first"].as_array().unwrap().len(), 3);
+    let refused = resolve(&shop, problem, "release").await.is(200);
+    assert_eq!(
+        (&refused["success"], &refused["code"]),
+        (&json!(false), &json!("keychain_unavailable"))
+    );
+    let right = passphrase("correct horse battery staple for tests only\n");
+    let shop = shop.restart_as(false, right);
+    standing(&shop, "success", 4).await;
+    let after = problems(&shop).await;
+    assert_eq!(after["problems"], json!([]));
+    let solved = after["solved"][0]["title"].as_str().unwrap();
+    assert!(solved.contains("2 calls to Cash desk went on"), "{solved}");
+}
+
+#[tokio::test]
 async fn a_webhook_with_a_limit_is_called_evenly_loses_nothing_and_delays_nobody() {
     let shop = Shop::open().await;
     let (paced, free) = (

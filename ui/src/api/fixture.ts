@@ -28,7 +28,7 @@ const daysOf = (succeeded: number[], broken: number[] = []): Webhook["days"] =>
 
 const webhook = (more: Partial<Webhook> & { id: string; name: string; host: string }): Webhook => ({
   url: `https://${more.host}/hooks`, events: ["*"], isActive: true, format: "payload", retryAttempts: 9, retryDelay: 5000, retrySchedule: "standard", timeoutSeconds: 15,
-  allowPrivateNetwork: false, filter: null, headerNames: [], totalCalls: 0, successfulCalls: 0, failedCalls: 0, lastTriggered: ago(2), lastError: null, secretCreatedAt: ago(34 * 1440),
+  allowPrivateNetwork: false, filter: null, headerNames: [], totalCalls: 0, successfulCalls: 0, failedCalls: 0, lastTriggered: ago(2), lastError: null, secretCreatedAt: ago(34 * 1440), secretAge: { sentence: "Made 34 days ago.", isOld: false },
   previousSecretValidUntil: null, pausedReason: null, state: working, sentence: "All calls get through.", held: 0, waiting: 0, days: daysOf([31, 34, 38, 16, 0, 25, 14]), successRate: null, ...more,
 });
 let webhooks: Webhook[] = [
