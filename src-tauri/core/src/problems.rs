@@ -1,6 +1,6 @@
 //! *Needs you*: what stands in the way, grouped by cause, each with its effect and what can be done.
 //!
-//! Nothing keeps problems: they follow from how things stand ([`of`], pure) and are gone when their
+//! Nothing keeps problems: they follow from how things stand (`of`, pure) and are gone when their
 //! cause is. Kept is only what was dismissed, which stays away until the cause happens anew, and
 //! for a week what was solved.
 
