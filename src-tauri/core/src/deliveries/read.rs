@@ -304,7 +304,7 @@ impl Hub {
                 let row = db::events::get(conn, workspace, id)?
                     .ok_or_else(|| Error::not_found("event"))?;
                 let reader = Reader::new(conn, workspace, now)?;
-                let deliveries = db::deliveries::of_event(conn, row.seq)?
+                let deliveries = db::deliveries::of_event(conn, &row)?
                     .iter()
                     .map(|r| reader.row(r))
                     .collect();
