@@ -57,7 +57,7 @@ fn fixtures() -> PathBuf {
 }
 
 /// Where what the judges need is installed: beside the build, never in the repository.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let place = signalctl()
         .parent()
         .and_then(Path::parent)

@@ -14,6 +14,7 @@ mod deliveries;
 mod events;
 mod guard;
 mod judges;
+mod kit;
 mod retries;
 mod vectors;
 mod webhooks;
