@@ -306,6 +306,9 @@ fn tls_trouble(error: &rustls::Error) -> Trouble {
         rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
         ) => Trouble::CertificateName,
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
+        ) => Trouble::CertificateEarly,
         rustls::Error::InvalidCertificate(_) => Trouble::CertificateUnknown,
         _ => Trouble::Tls,
     }
