@@ -181,24 +181,30 @@ async fn whatever_is_asked_the_api_answers_as_it_is_described_and_never_500() {
     let webhook = shop.webhook(&receiver.url()).await;
     let event = shop.event("contact.created", ODD_BODIES[2]).await;
     let delivery = shop.delivery_is(&event, "success").await;
-    // Ids that exist, or most questions would end at 404. Removing is left to ids that do not.
+    // Ids that exist, or most questions would end at 404; what is removed is removed after all else.
     let mut config = String::new();
-    for (path, id) in [
-        ("integrations/webhooks", json!(webhook.id)),
-        ("events", json!(event)),
-        ("deliveries", delivery["id"].clone()),
-        ("workspaces", json!(shop.workspace)),
+    for (path, id, more) in [
+        // Patched, the webhook would lead to addresses that hang.
+        (
+            "integrations/webhooks",
+            json!(webhook.id),
+            "exclude-method = 'PATCH'\n",
+        ),
+        ("events", json!(event), ""),
+        ("deliveries", delivery["id"].clone(), ""),
+        ("workspaces", json!(shop.workspace), ""),
     ] {
         config.push_str(&format!(
-            "[[operations]]\ninclude-path-regex = '^/api/{path}/\\{{id\\}}'\nexclude-method = 'DELETE'\nparameters = {{ 'path.id' = {id} }}\n"
+            "[[operations]]\ninclude-path-regex = '^/api/{path}/\\{{id\\}}'\n{more}parameters = {{ 'path.id' = {id} }}\n"
         ));
     }
     let home = shop.serve.home();
     let config = home.file("schemathesis.toml", config);
     let url = &shop.serve.url;
-    let output = Command::new(python.with_file_name("st"))
+    for deleting in ["--exclude-method", "--include-method"] {
+        let output = tokio::process::Command::new(python.with_file_name("st"))
         .arg("--config-file")
-        .arg(config)
+        .arg(&config)
         .args(["run", &format!("{url}/api/openapi.json"), "--url", url])
         .args([
             "-H",
@@ -206,18 +212,21 @@ async fn whatever_is_asked_the_api_answers_as_it_is_described_and_never_500() {
         ])
         .args(["-H", &format!("Signalbox-Workspace: {}", shop.workspace)])
         .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
+        .args([deleting, "DELETE"])
         // The feed of changes never ends.
         .args(["--exclude-path", "/api/changes"])
         .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "25"])
         .args(["--continue-on-failure", "--seed", "1", "--no-color"])
         .current_dir(home.file("here", "").parent().unwrap())
         .output()
+            .await
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}");
-    let count = said.lines().find(|line| line.contains("generated,"));
-    say(&format!(
-        "schemathesis: {}",
-        count.unwrap_or_default().trim()
-    ));
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        let count = said.lines().find(|line| line.contains("generated,"));
+        say(&format!(
+            "schemathesis: {}",
+            count.unwrap_or_default().trim()
+        ));
+    }
 }

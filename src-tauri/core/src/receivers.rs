@@ -493,12 +493,14 @@ mod tests {
     const OTHER: &str = "https://shop.example/hook";
     const UNREGISTERED: &str = r#"{"code":404,"message":"The requested webhook \"POST abc\" is not registered.","hint":"The workflow must be active for a production URL to run successfully."}"#;
 
+    /// Address, status, headers, body, and what the sentence holds.
+    type Row<'a> = (&'a str, u16, &'a [(&'a str, &'a str)], &'a str, &'a str);
+
     #[test]
     fn each_known_answer_says_what_happened_and_what_to_do() {
         let none: &[(&str, &str)] = &[];
         let html = &[("content-type", "text/html")];
-        // address, status, headers, body, what the sentence holds
-        let table: &[(&str, u16, &[(&str, &str)], &str, &str)] = &[
+        let table: &[Row<'_>] = &[
             (
                 SLACK,
                 400,
