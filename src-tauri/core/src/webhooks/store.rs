@@ -21,6 +21,7 @@ use crate::hub::Hub;
 use crate::ids::{WebhookId, WorkspaceId};
 use crate::outbox::{Outgoing, finish, lease_until};
 use crate::outcome::Graceful;
+use crate::receivers;
 
 /// A percentage is shown only from so many items on.
 const FEWEST_FOR_RATE: u64 = 20;
@@ -271,6 +272,7 @@ impl Hub {
             sent.ended.duration_ms,
             sent.ended.failure.clone(),
         );
+        let why = receivers::failure(&sent.ended, &who);
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| finish::finish(tx, &out, &sent.ended, None, now, 0.0, &lanes))
@@ -288,7 +290,7 @@ impl Hub {
                 delivery_id,
             }),
             Some(failure) => {
-                let message = explain::failure(&failure, &who);
+                let message = why.unwrap_or_else(|| explain::failure(&failure, &who));
                 let graceful = Graceful {
                     delivery_id: Some(delivery_id),
                     ..Graceful::ended(failure.code, message.clone())
