@@ -9,6 +9,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod certificates;
 mod cli;
 mod deliveries;
 mod events;
@@ -16,6 +17,7 @@ mod filters;
 mod guard;
 mod headers;
 mod judges;
+mod kit;
 mod problems;
 mod retries;
 mod rotation;

@@ -16,6 +16,7 @@ mod problems;
 mod request;
 mod router;
 mod serve;
+mod snippets;
 mod tokens;
 mod webhooks;
 mod workspaces;

@@ -15,7 +15,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, overview, problems, tokens, webhooks, workspaces,
+    Changed, changes, deliveries, events, overview, problems, snippets, tokens, webhooks,
+    workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -45,6 +46,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(webhooks::test_filter))
         .routes(routes!(problems::list))
         .routes(routes!(problems::resolve))
+        .routes(routes!(snippets::list))
         .routes(routes!(events::list, events::record))
         .routes(routes!(events::record_batch))
         .routes(routes!(events::get))

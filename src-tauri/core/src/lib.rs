@@ -22,6 +22,7 @@ pub mod ids;
 pub mod outbox;
 pub mod outcome;
 pub mod problems;
+mod receivers;
 pub mod secrets;
 pub mod today;
 pub mod tokens;

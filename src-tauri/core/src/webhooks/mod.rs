@@ -2,10 +2,12 @@
 //!
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
 //! is [`signature`], how it is made is `send`; what the key store keeps for it is `kept`, what may
-//! stand in own headers `headers`, how a secret is changed `rotation`. When, is the outbox.
+//! stand in own headers `headers`, how a secret is changed `rotation`; when, is the outbox.
+//! What the other side needs is [`receiver`].
 
 pub(crate) mod headers;
 pub(crate) mod kept;
+pub mod receiver;
 mod rotation;
 pub(crate) mod send;
 pub mod signature;
