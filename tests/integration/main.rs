@@ -9,11 +9,13 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod certificates;
 mod cli;
 mod deliveries;
 mod events;
 mod guard;
 mod judges;
+mod kit;
 mod retries;
 mod vectors;
 mod webhooks;

@@ -15,6 +15,7 @@ mod problem;
 mod request;
 mod router;
 mod serve;
+mod snippets;
 mod tokens;
 mod webhooks;
 mod workspaces;

@@ -14,7 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::Problem;
-use crate::{Changed, changes, deliveries, events, overview, tokens, webhooks, workspaces};
+use crate::{
+    Changed, changes, deliveries, events, overview, snippets, tokens, webhooks, workspaces,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -39,6 +41,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))
+        .routes(routes!(snippets::list))
         .routes(routes!(events::list, events::record))
         .routes(routes!(events::record_batch))
         .routes(routes!(events::get))

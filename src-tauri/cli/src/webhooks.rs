@@ -18,6 +18,16 @@ pub(crate) enum Schedule {
     Standard,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Node,
+    Python,
+    Php,
+    Ruby,
+    Go,
+    Rust,
+}
+
 #[derive(Args)]
 pub(crate) struct Settings {
     /// What it is called
@@ -111,6 +121,14 @@ pub(crate) enum Command {
         /// Its name or id
         webhook: String,
     },
+    /// Print a small program that receives the webhook and takes only what is signed
+    Snippet {
+        /// Its name or id
+        webhook: String,
+        /// The language of the program
+        #[arg(long)]
+        language: Language,
+    },
     /// Remove a webhook; its log stays
     Remove {
         /// Its name or id
@@ -195,6 +213,23 @@ impl Command {
                     return Ok(ended);
                 }
                 screen.done(&tested, text(&tested, "message"));
+            }
+            Self::Snippet { webhook, language } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let known = door.get(&format!("{LIST}/{id}/snippets")).await?;
+                let wanted = language.to_possible_value();
+                let wanted = wanted.as_ref().map_or("", |value| value.get_name());
+                let snippet = known
+                    .get("snippets")
+                    .and_then(Value::as_array)
+                    .and_then(|all| all.iter().find(|one| text(one, "language") == wanted))
+                    .ok_or_else(|| Failed::said("There is no program in this language."))?;
+                if screen.json {
+                    screen.done(snippet, "");
+                } else {
+                    // As it is, so that it can be written into a file.
+                    screen.raw(text(snippet, "code"));
+                }
             }
             Self::Remove { webhook } => {
                 let id = id_of(door, LIST, "webhooks", &webhook).await?;

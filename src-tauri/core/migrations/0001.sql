@@ -64,9 +64,10 @@ CREATE TABLE webhooks (
 ) STRICT;
 CREATE INDEX webhooks_of_workspace ON webhooks (workspace_id) WHERE deleted_at IS NULL;
 
+-- An event's and a delivery's id carry `seq` (see ids.rs): it is found without an index.
 CREATE TABLE events (
   seq             INTEGER PRIMARY KEY,
-  id              TEXT NOT NULL UNIQUE,
+  id              TEXT NOT NULL,
   workspace_id    TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   type            TEXT NOT NULL,
   subject         TEXT,
@@ -78,7 +79,9 @@ CREATE TABLE events (
   data_sha256     BLOB NOT NULL CHECK (length(data_sha256) = 32),
   idempotency_key TEXT,
   fingerprint     BLOB,
-  deliveries      INTEGER NOT NULL
+  -- The deliveries that were queued with it: so many rows from the first on.
+  deliveries      INTEGER NOT NULL,
+  first_delivery  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX events_of_workspace ON events (workspace_id, seq);
 CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
@@ -87,10 +90,10 @@ CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHER
 -- a table at every row.)
 CREATE TABLE deliveries (
   seq           INTEGER PRIMARY KEY,
-  id            TEXT NOT NULL UNIQUE,
-  -- The event's; its row is what this one hangs on.
+  id            TEXT NOT NULL,
   workspace_id  TEXT NOT NULL,
-  event_seq     INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE,
+  -- The event's row. No foreign key: to look whether one is kept would need an index of all.
+  event_seq     INTEGER NOT NULL,
   channel       TEXT NOT NULL CHECK (channel = 'webhook' OR channel = 'email' OR channel = 'sms' OR channel = 'calendar' OR channel = 'storage'),
   -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
   endpoint      TEXT NOT NULL,
@@ -128,12 +131,11 @@ CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
-CREATE INDEX deliveries_of_event ON deliveries (event_seq);
+CREATE INDEX deliveries_again ON deliveries (event_seq) WHERE replay_of IS NOT NULL;
 
 CREATE TABLE attempts (
   delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
   number             INTEGER NOT NULL,
-  id                 TEXT NOT NULL,
   trigger            TEXT NOT NULL CHECK (trigger = 'auto' OR trigger = 'manual' OR trigger = 'replay' OR trigger = 'test'),
   started_at         INTEGER NOT NULL,
   finished_at        INTEGER,

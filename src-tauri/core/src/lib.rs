@@ -20,6 +20,7 @@ pub mod hub;
 pub mod ids;
 pub mod outbox;
 pub mod outcome;
+mod receivers;
 pub mod secrets;
 pub mod today;
 pub mod tokens;

@@ -284,6 +284,23 @@ export interface paths {
         patch: operations["updateWebhook"];
         trace?: never;
     };
+    "/api/integrations/webhooks/{id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Small complete programs that receive this webhook and take only what is signed. None holds a secret. */
+        get: operations["listWebhookSnippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/integrations/webhooks/{id}/test": {
         parameters: {
             query?: never;
@@ -840,6 +857,11 @@ export interface components {
             /** @description How many webhooks there are. */
             webhooks: components["schemas"]["WebhookCounts"];
         };
+        /**
+         * @description A language there is a program in.
+         * @enum {string}
+         */
+        Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
         /** @description What was done, as a sentence. */
         Message: {
             message: string;
@@ -1043,6 +1065,22 @@ export interface components {
             testError?: string | null;
             /** @description `success` or `failed`. */
             testStatus?: string | null;
+        };
+        /** @description A program that receives a webhook and verifies it. */
+        Snippet: {
+            /** @description The whole program. */
+            code: string;
+            /** @description The command that fetches what it needs beyond the language itself, if anything. */
+            install?: string | null;
+            /** @description What people call it: "Node.js" */
+            label: string;
+            /** @description For programs. */
+            language: components["schemas"]["Language"];
+            /** @description How to try it. */
+            runs: string;
+        };
+        Snippets: {
+            snippets: components["schemas"]["Snippet"][];
         };
         /** @description How a thing stands: a word, a shape for those who see no colour, a role for colour. */
         State: {
@@ -1405,6 +1443,7 @@ export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
 export type Integrations = components['schemas']['Integrations'];
+export type Language = components['schemas']['Language'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -1431,6 +1470,8 @@ export type Scope = components['schemas']['Scope'];
 export type Settings = components['schemas']['Settings'];
 export type Shape = components['schemas']['Shape'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
+export type Snippet = components['schemas']['Snippet'];
+export type Snippets = components['schemas']['Snippets'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
@@ -2163,6 +2204,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OneWebhook"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookSnippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -41,13 +41,10 @@ pub(crate) fn start(
     trigger: Trigger,
     now: Time,
 ) -> Result<()> {
-    conn.prepare_cached("INSERT INTO attempts (delivery_seq, number, id, trigger, started_at) VALUES (?, ?, ?, ?, ?)")?.execute(params![
-        delivery,
-        number,
-        AttemptId::new(),
-        trigger,
-        now
-    ])?;
+    conn.prepare_cached(
+        "INSERT INTO attempts (delivery_seq, number, trigger, started_at) VALUES (?, ?, ?, ?)",
+    )?
+    .execute(params![delivery, number, trigger, now])?;
     Ok(())
 }
 
@@ -96,7 +93,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 .transpose()
         };
         Ok(AttemptRow {
-            id: row.get("id")?,
+            id: AttemptId::of(row.get("started_at")?, delivery, row.get("number")?),
             number: row.get("number")?,
             trigger: row.get("trigger")?,
             started_at: row.get("started_at")?,

@@ -100,8 +100,17 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
 
 // --- the queue -----------------------------------------------------------------------------------
 
-/// Queues a delivery and gives its row number.
-pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
+/// The number of the last row.
+pub(crate) fn last_row(conn: &Connection) -> Result<i64> {
+    Ok(
+        conn.query_row("SELECT coalesce(max(seq), 0) FROM deliveries", [], |r| {
+            r.get(0)
+        })?,
+    )
+}
+
+/// Queues a delivery in the row that its id names.
+pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     let (status, reason, due, after_earlier, lease_until) = match new.state {
         NewState::Due => (Status::Pending, None, Some(new.now), false, None),
         NewState::AfterEarlier => (
@@ -116,10 +125,11 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
     };
     let first_attempt = lease_until.map(|_| 1);
     conn.prepare_cached(
-        "INSERT INTO deliveries (id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
+        new.id.row(),
         new.id,
         new.workspace,
         new.event_seq,
@@ -139,7 +149,7 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
         lease_until,
         first_attempt.unwrap_or(0)
     ])?;
-    Ok(conn.last_insert_rowid())
+    Ok(())
 }
 
 /// True when an earlier delivery to this endpoint about this subject is not final yet.
@@ -414,19 +424,28 @@ pub(crate) fn get(
     workspace: WorkspaceId,
     id: DeliveryId,
 ) -> Result<Option<DeliveryRecord>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE d.id = ? AND d.workspace_id = ?"))?;
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.seq = ? AND d.id = ? AND d.workspace_id = ?"
+    ))?;
     Ok(statement
-        .query_row(params![id, workspace], record)
+        .query_row(params![id.row(), id, workspace], record)
         .optional()?)
 }
 
 /// The deliveries of one event, in the order in which they were queued.
-pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<DeliveryRecord>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE d.event_seq = ? ORDER BY d.seq"))?;
+pub(crate) fn of_event(
+    conn: &Connection,
+    event: &super::events::EventRow,
+) -> Result<Vec<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.seq >= ?2 AND d.seq < ?3
+         UNION ALL {SELECT} WHERE d.event_seq = ?1 AND d.replay_of IS NOT NULL ORDER BY 1"
+    ))?;
     Ok(statement
-        .query_map([event_seq], record)?
+        .query_map(
+            params![event.seq, event.deliveries.start, event.deliveries.end],
+            record,
+        )?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -434,42 +453,41 @@ pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<Delivery
 const COUNTED_TO: u64 = 10_000;
 
 /// The conditions of a filter, and its values in order.
-fn conditions<'a>(
-    workspace: &'a WorkspaceId,
-    filter: &'a DeliveryFilter,
-    statuses: &'a [Status],
-) -> (String, Vec<&'a dyn ToSql>) {
+fn conditions(
+    workspace: WorkspaceId,
+    filter: &DeliveryFilter,
+    statuses: &[Status],
+) -> (String, Vec<Box<dyn ToSql>>) {
+    fn boxed<T: ToSql + Clone + 'static>(value: &Option<T>) -> Option<Box<dyn ToSql>> {
+        value.clone().map(|value| Box::new(value) as _)
+    }
     let mut sql = "d.workspace_id = ?".to_owned();
-    let mut values: Vec<&dyn ToSql> = vec![workspace];
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(workspace)];
     if !statuses.is_empty() {
         let marks = vec!["?"; statuses.len()].join(", ");
         sql.push_str(&format!(" AND d.status IN ({marks})"));
-        values.extend(statuses.iter().map(|s| s as &dyn ToSql));
+        values.extend(statuses.iter().map(|s| Box::new(*s) as Box<dyn ToSql>));
         if !statuses.contains(&Status::Success) {
             // Lets SQLite see that the index of what did not go through will do.
             sql.push_str(" AND d.status <> 'success'");
         }
     }
-    let conditions: [(&str, Option<&dyn ToSql>); 10] = [
-        ("d.channel = ?", filter.channel.as_ref().map(|v| v as _)),
-        ("d.endpoint = ?", filter.webhook_id.as_ref().map(|v| v as _)),
+    let conditions: [(&str, Option<Box<dyn ToSql>>); 10] = [
+        ("d.channel = ?", boxed(&filter.channel)),
+        ("d.endpoint = ?", boxed(&filter.webhook_id)),
+        ("0 = length(?)", boxed(&filter.automation_id)),
+        ("d.event_type = ?", boxed(&filter.event_type)),
         (
-            "0 = length(?)",
-            filter.automation_id.as_ref().map(|v| v as _),
+            "d.seq IN (SELECT o.seq FROM events e JOIN deliveries o
+               ON (o.seq >= e.first_delivery AND o.seq < e.first_delivery + e.deliveries) OR (o.event_seq = e.seq AND o.replay_of IS NOT NULL)
+               WHERE e.seq = ?)",
+            boxed(&filter.event_id.map(EventId::row)),
         ),
-        (
-            "d.event_type = ?",
-            filter.event_type.as_ref().map(|v| v as _),
-        ),
-        (
-            "d.event_seq = (SELECT seq FROM events WHERE id = ?)",
-            filter.event_id.as_ref().map(|v| v as _),
-        ),
-        ("d.subject = ?", filter.subject.as_ref().map(|v| v as _)),
-        ("d.recipient = ?", filter.recipient.as_ref().map(|v| v as _)),
-        ("d.created_at >= ?", filter.since.as_ref().map(|v| v as _)),
-        ("d.created_at < ?", filter.until.as_ref().map(|v| v as _)),
-        ("d.is_test = ?", filter.test.as_ref().map(|v| v as _)),
+        ("d.subject = ?", boxed(&filter.subject)),
+        ("d.recipient = ?", boxed(&filter.recipient)),
+        ("d.created_at >= ?", boxed(&filter.since)),
+        ("d.created_at < ?", boxed(&filter.until)),
+        ("d.is_test = ?", boxed(&filter.test)),
     ];
     for (condition, value) in conditions {
         if let Some(value) = value {
@@ -490,21 +508,21 @@ pub(crate) fn page(
     from: Option<i64>,
     limit: u32,
 ) -> Result<Vec<DeliveryRecord>> {
-    let (mut sql, mut values) = conditions(&workspace, filter, statuses);
+    let (mut sql, mut values) = conditions(workspace, filter, statuses);
     let (compare, direction) = match filter.order.unwrap_or_default() {
         Order::Desc => ("<", "DESC"),
         Order::Asc => (">", "ASC"),
     };
-    if let Some(from) = &from {
+    if let Some(from) = from {
         sql.push_str(&format!(" AND d.seq {compare} ?"));
-        values.push(from);
+        values.push(Box::new(from));
     }
-    values.push(&limit);
+    values.push(Box::new(limit));
     let mut statement = conn.prepare_cached(&format!(
         "{SELECT} WHERE {sql} ORDER BY d.seq {direction} LIMIT ?"
     ))?;
     Ok(statement
-        .query_map(values.as_slice(), record)?
+        .query_map(rusqlite::params_from_iter(values), record)?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -515,13 +533,13 @@ pub(crate) fn total(
     filter: &DeliveryFilter,
     statuses: &[Status],
 ) -> Result<(u64, bool)> {
-    let (sql, values) = conditions(&workspace, filter, statuses);
+    let (sql, values) = conditions(workspace, filter, statuses);
     let counted: i64 = conn
         .prepare_cached(&format!(
             "SELECT count(*) FROM (SELECT 1 FROM deliveries d WHERE {sql} LIMIT {})",
             COUNTED_TO + 1
         ))?
-        .query_row(values.as_slice(), |r| r.get(0))?;
+        .query_row(rusqlite::params_from_iter(values), |r| r.get(0))?;
     let counted = counted.cast_unsigned();
     Ok((counted.min(COUNTED_TO), counted <= COUNTED_TO))
 }

@@ -17,8 +17,9 @@ use tokio::sync::oneshot;
 use super::tallies::Tally;
 use super::webhooks::Subscription;
 use crate::changes::{Change, Changes, Topic};
+use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::ids::WorkspaceId;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
 
 /// How many pieces of work one commit takes at most.
 const MOST_PER_COMMIT: usize = 512;
@@ -43,7 +44,14 @@ enum Job {
 pub(crate) struct Tx<'a> {
     conn: &'a Connection,
     subscriptions: &'a mut Subscriptions,
+    rows: &'a mut Rows,
     effects: Effects,
+}
+
+/// The last rows given out. Those of a commit that failed stay empty.
+struct Rows {
+    event: i64,
+    delivery: i64,
 }
 
 type Subscriptions = HashMap<WorkspaceId, Arc<[Subscription]>>;
@@ -78,6 +86,23 @@ impl Tx<'_> {
     /// The connection, inside the transaction.
     pub(crate) fn conn(&self) -> &Connection {
         self.conn
+    }
+
+    /// A fresh id of an event, and with it the row that it goes to.
+    pub(crate) fn event_id(&mut self, now: Time) -> EventId {
+        self.rows.event += 1;
+        EventId::of_row(now, self.rows.event)
+    }
+
+    /// A fresh id of a delivery, and with it the row that it goes to.
+    pub(crate) fn delivery_id(&mut self, now: Time) -> DeliveryId {
+        self.rows.delivery += 1;
+        DeliveryId::of_row(now, self.rows.delivery)
+    }
+
+    /// The row that the next delivery goes to.
+    pub(crate) fn next_delivery(&self) -> i64 {
+        self.rows.delivery + 1
     }
 
     /// Tells whoever listens, once it is durable.
@@ -119,9 +144,13 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 impl Writer {
     pub(super) fn start(conn: Connection, changes: Changes) -> Result<Self> {
         let (sender, jobs) = mpsc::channel();
+        let rows = Rows {
+            event: super::events::last_row(&conn)?,
+            delivery: super::deliveries::last_row(&conn)?,
+        };
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || run(conn, &jobs, &changes))
+            .spawn(move || run(conn, rows, &jobs, &changes))
             .map_err(Error::internal)?;
         Ok(Self(sender))
     }
@@ -214,7 +243,7 @@ fn closed() -> Error {
     )
 }
 
-fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
+fn run(conn: Connection, mut rows: Rows, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
     let mut subscriptions = Subscriptions::new();
     let mut idle = false;
     loop {
@@ -249,7 +278,7 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
             next = jobs.try_recv().ok();
         }
         if !work.is_empty() {
-            commit(&conn, work, &mut subscriptions, changes);
+            commit(&conn, work, &mut rows, &mut subscriptions, changes);
         }
         if let Some(done) = close {
             checkpoint(&conn, "TRUNCATE");
@@ -264,12 +293,13 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes) {
 fn commit(
     conn: &Connection,
     work: Vec<Work>,
+    rows: &mut Rows,
     subscriptions: &mut Subscriptions,
     changes: &Changes,
 ) {
     let mut replies = Vec::with_capacity(work.len());
     let mut effects = Effects::default();
-    let committed = transaction(conn, work, subscriptions, &mut effects, &mut replies);
+    let committed = transaction(conn, work, rows, subscriptions, &mut effects, &mut replies);
     match &committed {
         Ok(()) => {
             for act in effects.after_commit {
@@ -300,6 +330,7 @@ fn commit(
 fn transaction(
     conn: &Connection,
     work: Vec<Work>,
+    rows: &mut Rows,
     subscriptions: &mut Subscriptions,
     effects: &mut Effects,
     replies: &mut Vec<Reply>,
@@ -311,6 +342,7 @@ fn transaction(
         let mut tx = Tx {
             conn,
             subscriptions,
+            rows,
             effects: Effects::default(),
         };
         let done = one(&mut tx);

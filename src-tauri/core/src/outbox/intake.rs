@@ -15,7 +15,7 @@ use crate::deliveries::{Channel, Trigger};
 use crate::error::{Error, Result};
 use crate::events::{self, Checked, EventType, NewEvent, NewEventType, Recorded};
 use crate::hub::Hub;
-use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::ids::WorkspaceId;
 use crate::outbox::lanes::Lanes;
 
 /// The way to the worker, where one runs.
@@ -237,9 +237,9 @@ fn record(
         .iter()
         .filter(|s| s.wants(&event.event_type))
         .collect();
-    let event_id = EventId::new();
+    let event_id = tx.event_id(now);
     let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
-    let event_seq = db::events::insert(
+    db::events::insert(
         tx.conn(),
         &db::events::NewRow {
             id: event_id,
@@ -254,6 +254,7 @@ fn record(
             idempotency_key: event.idempotency_key.as_deref(),
             fingerprint,
             deliveries,
+            first_delivery: tx.next_delivery(),
         },
     )?;
     let body = Bytes::from(event.data.into_string());
@@ -275,13 +276,14 @@ fn record(
             (None, _, true) => NewState::AfterEarlier,
             (None, false, false) => NewState::Due,
         };
-        let id = DeliveryId::new();
-        let delivery = db::deliveries::insert(
+        let id = tx.delivery_id(now);
+        let delivery = id.row();
+        db::deliveries::insert(
             tx.conn(),
             &db::deliveries::NewRow {
                 id,
                 workspace,
-                event_seq,
+                event_seq: event_id.row(),
                 channel: Channel::Webhook,
                 endpoint: &to.endpoint,
                 event_type: &event.event_type,

@@ -114,7 +114,7 @@ impl Hub {
                 let filter = EventFilter::default();
                 let mut just_now = Vec::new();
                 for event in db::events::page(conn, workspace, &filter, None, STORIES)? {
-                    let plates = db::deliveries::of_event(conn, event.seq)?
+                    let plates = db::deliveries::of_event(conn, &event)?
                         .iter()
                         .map(|record| {
                             let row = reader.row(record);

@@ -1,8 +1,10 @@
 //! Webhooks: endpoints of other software that are told about events.
 //!
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
-//! is [`signature`], how it is made is `send`; when, is the outbox.
+//! is [`signature`], how it is made is `send`; when, is the outbox. What the other side needs is
+//! [`receiver`].
 
+pub mod receiver;
 pub(crate) mod send;
 pub mod signature;
 pub(crate) mod store;

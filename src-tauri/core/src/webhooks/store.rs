@@ -18,9 +18,10 @@ use crate::error::{Error, Result};
 use crate::events::{self, TEST_TYPE};
 use crate::explain::{self, Role, Shape, State};
 use crate::hub::Hub;
-use crate::ids::{DeliveryId, EventId, WebhookId, WorkspaceId};
+use crate::ids::{WebhookId, WorkspaceId};
 use crate::outbox::{Outgoing, finish, lease_until};
 use crate::outcome::Graceful;
+use crate::receivers;
 
 /// A percentage is shown only from so many items on.
 const FEWEST_FOR_RATE: u64 = 20;
@@ -207,8 +208,9 @@ impl Hub {
                 let webhook = db::webhooks::get(tx.conn(), workspace, id)?
                     .ok_or_else(|| Error::not_found("webhook"))?;
                 let (event_id, delivery_id, endpoint) =
-                    (EventId::new(), DeliveryId::new(), id.to_string());
-                let event_seq = db::events::insert(
+                    (tx.event_id(now), tx.delivery_id(now), id.to_string());
+                let delivery = delivery_id.row();
+                db::events::insert(
                     tx.conn(),
                     &db::events::NewRow {
                         id: event_id,
@@ -224,14 +226,15 @@ impl Hub {
                         idempotency_key: None,
                         fingerprint: None,
                         deliveries: 1,
+                        first_delivery: delivery,
                     },
                 )?;
-                let delivery = db::deliveries::insert(
+                db::deliveries::insert(
                     tx.conn(),
                     &db::deliveries::NewRow {
                         id: delivery_id,
                         workspace,
-                        event_seq,
+                        event_seq: event_id.row(),
                         channel: Channel::Webhook,
                         endpoint: &endpoint,
                         event_type: &name,
@@ -269,6 +272,7 @@ impl Hub {
             sent.ended.duration_ms,
             sent.ended.failure.clone(),
         );
+        let why = receivers::failure(&sent.ended, &who);
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| finish::finish(tx, &out, &sent.ended, None, now, 0.0, &lanes))
@@ -286,7 +290,7 @@ impl Hub {
                 delivery_id,
             }),
             Some(failure) => {
-                let message = explain::failure(&failure, &who);
+                let message = why.unwrap_or_else(|| explain::failure(&failure, &who));
                 let graceful = Graceful {
                     delivery_id: Some(delivery_id),
                     ..Graceful::ended(failure.code, message.clone())
