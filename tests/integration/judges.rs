@@ -1,4 +1,5 @@
-//! The official Standard Webhooks libraries (crates.io, PyPI, npm) judge every request of a run with retries.
+//! Others judge: the official Standard Webhooks libraries (crates.io, PyPI, npm) every request of a run with retries,
+//! schemathesis (PyPI) every route of the API.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,7 @@ fn fixtures() -> PathBuf {
 }
 
 /// Where what the judges need is installed: beside the build, never in the repository.
-fn installed() -> PathBuf {
+pub(crate) fn installed() -> PathBuf {
     let place = signalctl()
         .parent()
         .and_then(Path::parent)
@@ -73,6 +74,35 @@ fn works(command: &mut Command) -> bool {
         .stdout(Stdio::null())
         .status()
         .is_ok_and(|status| status.success())
+}
+
+/// Python in an environment of its own with what the file lists; nothing, and a word about it, without Python.
+fn python_with(name: &str, requirements: &str) -> Option<PathBuf> {
+    let venv = installed().join(name);
+    let python = venv.join("bin/python");
+    if !python.exists() && !works(Command::new("python3").args(["-m", "venv"]).arg(&venv)) {
+        say(&format!(
+            "skipped what {requirements} names: python3 with venv is not installed"
+        ));
+        return None;
+    }
+    let install = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "-r",
+    ];
+    assert!(
+        works(
+            Command::new(&python)
+                .args(install)
+                .arg(fixtures().join(requirements))
+        ),
+        "pip could not install what {requirements} names"
+    );
+    Some(python)
 }
 
 fn judged(command: &mut Command, input: &str) -> usize {
@@ -110,24 +140,7 @@ async fn the_official_libraries_verify_every_request_of_a_run_with_retries() {
     }
     let input = lines(&secret, &calls);
 
-    let venv = installed().join("python");
-    let python = venv.join("bin/python");
-    if !python.exists() && !works(Command::new("python3").args(["-m", "venv"]).arg(&venv)) {
-        say("skipped the judge from PyPI: python3 with venv is not installed");
-    } else {
-        let requirements = fixtures().join("requirements.txt");
-        let install = [
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-            "-r",
-        ];
-        assert!(
-            works(Command::new(&python).args(install).arg(requirements)),
-            "pip could not install the judge"
-        );
+    if let Some(python) = python_with("python", "requirements.txt") {
         let count = judged(
             Command::new(&python).arg(fixtures().join("verify.py")),
             &input,
@@ -156,4 +169,64 @@ async fn the_official_libraries_verify_every_request_of_a_run_with_retries() {
         &input,
     );
     assert_eq!(count, calls.len());
+}
+
+#[tokio::test]
+async fn whatever_is_asked_the_api_answers_as_it_is_described_and_never_500() {
+    let Some(python) = python_with("schemathesis", "schemathesis.txt") else {
+        return;
+    };
+    let shop = Shop::alone().await;
+    let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
+    let webhook = shop.webhook(&receiver.url()).await;
+    let event = shop.event("contact.created", ODD_BODIES[2]).await;
+    let delivery = shop.delivery_is(&event, "success").await;
+    // Ids that exist, or most questions would end at 404; what is removed is removed after all else.
+    let mut config = String::new();
+    for (path, id, more) in [
+        // Patched, the webhook would lead to addresses that hang.
+        (
+            "integrations/webhooks",
+            json!(webhook.id),
+            "exclude-method = 'PATCH'\n",
+        ),
+        ("events", json!(event), ""),
+        ("deliveries", delivery["id"].clone(), ""),
+        ("workspaces", json!(shop.workspace), ""),
+    ] {
+        config.push_str(&format!(
+            "[[operations]]\ninclude-path-regex = '^/api/{path}/\\{{id\\}}'\n{more}parameters = {{ 'path.id' = {id} }}\n"
+        ));
+    }
+    let home = shop.serve.home();
+    let config = home.file("schemathesis.toml", config);
+    let url = &shop.serve.url;
+    for deleting in ["--exclude-method", "--include-method"] {
+        let output = tokio::process::Command::new(python.with_file_name("st"))
+        .arg("--config-file")
+        .arg(&config)
+        .args(["run", &format!("{url}/api/openapi.json"), "--url", url])
+        .args([
+            "-H",
+            &format!("Authorization: Bearer {}", shop.serve.credential),
+        ])
+        .args(["-H", &format!("Signalbox-Workspace: {}", shop.workspace)])
+        .args(["--checks", "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"])
+        .args([deleting, "DELETE"])
+        // The feed of changes never ends.
+        .args(["--exclude-path", "/api/changes"])
+        .args(["--phases", "examples,coverage,fuzzing", "--max-examples", "25"])
+        .args(["--continue-on-failure", "--seed", "1", "--no-color"])
+        .current_dir(home.file("here", "").parent().unwrap())
+        .output()
+            .await
+        .unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{said}");
+        let count = said.lines().find(|line| line.contains("generated,"));
+        say(&format!(
+            "schemathesis: {}",
+            count.unwrap_or_default().trim()
+        ));
+    }
 }

@@ -9,12 +9,18 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod certificates;
 mod cli;
 mod deliveries;
 mod events;
+mod filters;
 mod guard;
+mod headers;
 mod judges;
+mod kit;
+mod problems;
 mod retries;
+mod rotation;
 mod search;
 mod vectors;
 mod webhooks;

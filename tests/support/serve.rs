@@ -15,9 +15,10 @@ use tempfile::TempDir;
 
 use crate::{Api, PATIENCE};
 
-/// The root of the repository.
+/// The root of the repository: where the test runs, for what was built may have been built elsewhere.
 pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    let here = std::env::var("CARGO_MANIFEST_DIR");
+    Path::new(here.as_deref().unwrap_or(env!("CARGO_MANIFEST_DIR")))
         .parent()
         .expect("tests/ lies in the repository")
         .to_owned()

@@ -14,7 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::problem::Problem;
-use crate::{Changed, changes, deliveries, events, overview, tokens, webhooks, workspaces};
+use crate::{
+    Changed, changes, deliveries, events, overview, problems, snippets, tokens, webhooks,
+    workspaces,
+};
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -39,6 +42,11 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::test_filter))
+        .routes(routes!(problems::list))
+        .routes(routes!(problems::resolve))
+        .routes(routes!(snippets::list))
         .routes(routes!(events::list, events::record))
         .routes(routes!(events::record_batch))
         .routes(routes!(events::get))

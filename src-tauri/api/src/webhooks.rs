@@ -8,7 +8,9 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::ids::WebhookId;
-use signalbox_core::webhooks::{NewWebhook, Tested, Webhook, WebhookPatch};
+use signalbox_core::webhooks::{
+    Changed, FilterTest, FilterTested, NewWebhook, Rotate, Rotated, Tested, Webhook, WebhookPatch,
+};
 
 use crate::problem::Result;
 use crate::request::{self, Caller, Id, OptionalJson};
@@ -90,20 +92,19 @@ pub(crate) async fn get(
     }))
 }
 
-/// Changes a webhook, pauses it (`isActive: false`) or resumes it.
+/// Changes a webhook, pauses it (`isActive: false`) or resumes it. Own headers are dropped when
+/// scheme, host or port of the address change; a warning says so.
 #[utoipa::path(
     patch, path = "/api/integrations/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
-    params(("id" = String, Path)), request_body = WebhookPatch, responses((status = 200, body = OneWebhook)),
+    params(("id" = String, Path)), request_body = WebhookPatch, responses((status = 200, body = Changed)),
 )]
 pub(crate) async fn update(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     Id(id): Id<WebhookId>,
     request::Json(patch): request::Json<WebhookPatch>,
-) -> Result<Json<OneWebhook>> {
-    Ok(Json(OneWebhook {
-        webhook: hub.update_webhook(caller.workspace, id, patch).await?,
-    }))
+) -> Result<Json<Changed>> {
+    Ok(Json(hub.update_webhook(caller.workspace, id, patch).await?))
 }
 
 /// Removes a webhook; what waits for it is cancelled, its log stays.
@@ -137,4 +138,33 @@ pub(crate) async fn test(
         hub.test_webhook(caller.workspace, id, request.event)
             .await?,
     ))
+}
+
+/// Makes a new signing secret, shown once; the former one stays valid for `overlapHours`. With
+/// `finish`, ends that once the receiver has accepted a test signed with the new secret alone; one
+/// that refuses is a result, with status 200.
+#[utoipa::path(
+    post, path = "/api/integrations/webhooks/{id}/rotate-secret", operation_id = "rotateWebhookSecret", tag = "webhooks",
+    params(("id" = String, Path)), request_body = Option<Rotate>, responses((status = 200, body = Rotated)),
+)]
+pub(crate) async fn rotate(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<WebhookId>,
+    OptionalJson(how): OptionalJson<Rotate>,
+) -> Result<Json<Rotated>> {
+    Ok(Json(hub.rotate_secret(caller.workspace, id, how).await?))
+}
+
+/// Tries a filter on past events: how many fit, and why; nothing is saved or sent.
+#[utoipa::path(
+    post, path = "/api/integrations/webhooks/filter/test", operation_id = "testWebhookFilter", tag = "webhooks",
+    request_body = FilterTest, responses((status = 200, body = FilterTested)),
+)]
+pub(crate) async fn test_filter(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    request::Json(test): request::Json<FilterTest>,
+) -> Result<Json<FilterTested>> {
+    Ok(Json(hub.test_filter(caller.workspace, test).await?))
 }

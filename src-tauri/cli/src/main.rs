@@ -9,6 +9,7 @@ mod doctor;
 mod door;
 mod events;
 mod given;
+mod listen;
 mod said;
 mod serve;
 mod tokens;
@@ -72,6 +73,8 @@ enum Command {
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Receive webhooks on this computer, verify and print them
+    Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
     Doctor,
     /// Print the description of the API (OpenAPI)
@@ -123,6 +126,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
             return Ok(Ended::Done);
         }
         Command::Serve(serve) => return serve.run(home).await,
+        Command::Listen(listen) => return listen.run(screen).await,
         _ => {}
     }
     let door = Door::open(home, workspace).await?;
@@ -133,7 +137,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
-        Command::Openapi | Command::Serve(_) => Ok(Ended::Done),
+        Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };
     door.close().await;
     ended

@@ -70,8 +70,9 @@ async fn open_practice(hub: &Hub) -> Result<Receiver, Failed> {
     Ok(receiver)
 }
 
+/// Ends when the process is told to: SIGTERM, SIGINT.
 #[cfg(unix)]
-fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
+pub(crate) fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
     use tokio::signal::unix::{SignalKind, signal};
     let listen = |kind| {
         signal(kind).map_err(|error| Failed::said(format!("Signals cannot be heard: {error}.")))
@@ -85,8 +86,9 @@ fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
     })
 }
 
+/// Ends when the process is told to.
 #[cfg(not(unix))]
-fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
+pub(crate) fn told_to_end() -> Result<impl Future<Output = ()>, Failed> {
     Ok(async {
         let _ = tokio::signal::ctrl_c().await;
     })

@@ -5,7 +5,7 @@ use http::Method;
 use serde_json::{Value, json};
 
 use crate::door::Door;
-use crate::given::{From, Request, id_of};
+use crate::given::{self, From, Request, id_of};
 use crate::said::{Ended, Failed, Screen, moment, plain, text};
 
 const LIST: &str = "/api/integrations/webhooks";
@@ -16,6 +16,24 @@ pub(crate) enum Schedule {
     Exponential,
     /// 5 s, 5 min, 30 min, 2 h, 5 h, 10 h, 14 h, 20 h, 24 h
     Standard,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum Format {
+    /// The event's data as it is
+    Payload,
+    /// {"type","timestamp","data"}
+    Envelope,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    Node,
+    Python,
+    Php,
+    Ruby,
+    Go,
+    Rust,
 }
 
 #[derive(Args)]
@@ -44,8 +62,48 @@ pub(crate) struct Settings {
     /// Seconds until a call is given up, 5 to 60
     #[arg(long, value_name = "SECONDS")]
     timeout: Option<u32>,
+    /// What the body looks like
+    #[arg(long)]
+    format: Option<Format>,
+    /// Only events that fit: a condition as JSON, from a file or (-) standard input; 'none' for all
+    #[arg(long, value_name = "FILE|-|none")]
+    filter: Option<String>,
+    /// Own headers, one 'Name: value' a line, from a file or (-) standard input; 'Name:' removes one
+    #[arg(long, value_name = "FILE|-")]
+    headers: Option<String>,
+    /// Calls a second at most, 1 to 1000; 0 for no limit
+    #[arg(long, value_name = "N")]
+    rate_limit: Option<u32>,
     #[command(flatten)]
     from: From,
+}
+
+/// `Name: value`, line by line; a name alone is to be removed.
+fn read_headers(source: &str) -> Result<Value, Failed> {
+    let text = String::from_utf8(given::read(source)?)
+        .map_err(|_| Failed::said("Headers have to be text, one `Name: value` a line."))?;
+    let mut headers = serde_json::Map::new();
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let Some((name, value)) = line.split_once(':') else {
+            return Err(Failed::said(
+                "Headers are given as `Name: value`, one a line; one line has no colon.",
+            ));
+        };
+        let value = match value.trim() {
+            "" => Value::Null,
+            value => value.into(),
+        };
+        headers.insert(name.trim().to_owned(), value);
+    }
+    Ok(headers.into())
+}
+
+fn read_filter(source: &str) -> Result<Value, Failed> {
+    if source == "none" {
+        return Ok(Value::Null);
+    }
+    serde_json::from_slice(&given::read(source)?)
+        .map_err(|error| Failed::said(format!("The filter is not valid JSON: {error}.")))
 }
 
 impl Settings {
@@ -65,6 +123,25 @@ impl Settings {
             }),
         );
         request.set("timeoutSeconds", self.timeout);
+        request.set(
+            "format",
+            self.format.map(|format| match format {
+                Format::Payload => "payload",
+                Format::Envelope => "envelope",
+            }),
+        );
+        request.set(
+            "filter",
+            self.filter.as_deref().map(read_filter).transpose()?,
+        );
+        request.set(
+            "headers",
+            self.headers.as_deref().map(read_headers).transpose()?,
+        );
+        request.set(
+            "rateLimitPerSecond",
+            self.rate_limit.map(|n| Some(n).filter(|n| *n > 0)),
+        );
         Ok(request)
     }
 }
@@ -101,6 +178,17 @@ pub(crate) enum Command {
         #[arg(long, value_name = "TYPE")]
         event: Option<String>,
     },
+    /// Change the signing secret; the new one is shown once
+    Rotate {
+        /// Its name or id
+        webhook: String,
+        /// How long the former secret stays valid too, 0 to 168; without it 24
+        #[arg(long, value_name = "HOURS", conflicts_with = "finish")]
+        overlap_hours: Option<u32>,
+        /// End a change: the receiver proves that it knows the new secret
+        #[arg(long)]
+        finish: bool,
+    },
     /// Pause a webhook; what comes in waits
     Pause {
         /// Its name or id
@@ -110,6 +198,14 @@ pub(crate) enum Command {
     Resume {
         /// Its name or id
         webhook: String,
+    },
+    /// Print a small program that receives the webhook and takes only what is signed
+    Snippet {
+        /// Its name or id
+        webhook: String,
+        /// The language of the program
+        #[arg(long)]
+        language: Language,
     },
     /// Remove a webhook; its log stays
     Remove {
@@ -196,6 +292,56 @@ impl Command {
                 }
                 screen.done(&tested, text(&tested, "message"));
             }
+            Self::Rotate {
+                webhook,
+                overlap_hours,
+                finish,
+            } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let mut request = json!({});
+                if finish {
+                    request = json!({ "finish": true });
+                } else if let Some(hours) = overlap_hours {
+                    request = json!({ "overlapHours": hours });
+                }
+                let rotated = door
+                    .send(
+                        Method::POST,
+                        &format!("{LIST}/{id}/rotate-secret"),
+                        &request,
+                    )
+                    .await?;
+                if let Some(ended) = failed_gracefully(screen, &rotated) {
+                    return Ok(ended);
+                }
+                if finish {
+                    screen.done(&rotated, text(&rotated, "message"));
+                } else {
+                    let facts = [
+                        ("secret", plain(&rotated, "secret")),
+                        ("former until", moment(&rotated, "previousValidUntil")),
+                        ("", "The secret is not shown again.".into()),
+                    ];
+                    screen.facts(&rotated, &facts);
+                }
+            }
+            Self::Snippet { webhook, language } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let known = door.get(&format!("{LIST}/{id}/snippets")).await?;
+                let wanted = language.to_possible_value();
+                let wanted = wanted.as_ref().map_or("", |value| value.get_name());
+                let snippet = known
+                    .get("snippets")
+                    .and_then(Value::as_array)
+                    .and_then(|all| all.iter().find(|one| text(one, "language") == wanted))
+                    .ok_or_else(|| Failed::said("There is no program in this language."))?;
+                if screen.json {
+                    screen.done(snippet, "");
+                } else {
+                    // As it is, so that it can be written into a file.
+                    screen.raw(text(snippet, "code"));
+                }
+            }
             Self::Remove { webhook } => {
                 let id = id_of(door, LIST, "webhooks", &webhook).await?;
                 screen.confirm(&format!(
@@ -228,7 +374,15 @@ async fn change(
     if let Some(ended) = failed_gracefully(screen, &changed) {
         return Ok(ended);
     }
-    screen.done(&changed, sentence);
+    let warnings = changed.get("warnings").and_then(Value::as_array);
+    let mut sentences = vec![sentence];
+    sentences.extend(
+        warnings
+            .into_iter()
+            .flatten()
+            .map(|warning| text(warning, "message")),
+    );
+    screen.done(&changed, &sentences.join(" "));
     Ok(Ended::Done)
 }
 
@@ -267,5 +421,14 @@ fn facts(webhook: &Value) -> Vec<(&'static str, String)> {
             ),
         ),
         ("own network", plain(webhook, "allowPrivateNetwork")),
+        ("format", plain(webhook, "format")),
+        ("filter", plain(webhook, "filter")),
+        ("own headers", plain(webhook, "headerNames")),
+        ("calls a second", plain(webhook, "rateLimitPerSecond")),
+        (
+            "secret",
+            text(webhook.get("secretAge").unwrap_or(&Value::Null), "sentence").to_owned(),
+        ),
+        ("former until", moment(webhook, "previousSecretValidUntil")),
     ]
 }

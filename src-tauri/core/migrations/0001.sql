@@ -42,13 +42,18 @@ CREATE TABLE webhooks (
   name                  TEXT NOT NULL,
   url                   TEXT NOT NULL,
   events                TEXT NOT NULL CHECK (json_valid(events)),
-  format                TEXT NOT NULL CHECK (format IN ('payload')),
+  format                TEXT NOT NULL CHECK (format IN ('payload', 'envelope')),
   retry_attempts        INTEGER NOT NULL,
   retry_delay_ms        INTEGER NOT NULL,
   retry_schedule        TEXT NOT NULL CHECK (retry_schedule IN ('exponential', 'standard')),
   timeout_seconds       INTEGER NOT NULL,
   allow_private_network INTEGER NOT NULL CHECK (allow_private_network IN (0, 1)),
+  filter                TEXT CHECK (json_valid(filter)),
+  rate_limit            INTEGER,
+  -- Names of own headers; their values are in the key store.
+  header_names          TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(header_names)),
   paused_reason         TEXT CHECK (paused_reason IN ('by_owner', 'gone', 'failing')),
+  paused_at             INTEGER,
   succeeded             INTEGER NOT NULL DEFAULT 0,
   failed                INTEGER NOT NULL DEFAULT 0,
   last_triggered_at     INTEGER,
@@ -59,14 +64,17 @@ CREATE TABLE webhooks (
   failing_tries         INTEGER NOT NULL DEFAULT 0,
   failing_since         INTEGER,
   secret_created_at     INTEGER NOT NULL,
+  -- The former secret is valid until then; null once it has left the key store.
+  previous_secret_valid_until INTEGER,
   created_at            INTEGER NOT NULL,
   deleted_at            INTEGER
 ) STRICT;
 CREATE INDEX webhooks_of_workspace ON webhooks (workspace_id) WHERE deleted_at IS NULL;
 
+-- An event's and a delivery's id carry `seq` (see ids.rs): it is found without an index.
 CREATE TABLE events (
   seq             INTEGER PRIMARY KEY,
-  id              TEXT NOT NULL UNIQUE,
+  id              TEXT NOT NULL,
   workspace_id    TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   type            TEXT NOT NULL,
   subject         TEXT,
@@ -78,7 +86,9 @@ CREATE TABLE events (
   data_sha256     BLOB NOT NULL CHECK (length(data_sha256) = 32),
   idempotency_key TEXT,
   fingerprint     BLOB,
-  deliveries      INTEGER NOT NULL
+  -- The deliveries that were queued with it: so many rows from the first on.
+  deliveries      INTEGER NOT NULL,
+  first_delivery  INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX events_of_workspace ON events (workspace_id, seq);
 CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHERE idempotency_key IS NOT NULL;
@@ -87,10 +97,10 @@ CREATE UNIQUE INDEX events_by_key ON events (workspace_id, idempotency_key) WHER
 -- a table at every row.)
 CREATE TABLE deliveries (
   seq           INTEGER PRIMARY KEY,
-  id            TEXT NOT NULL UNIQUE,
-  -- The event's; its row is what this one hangs on.
+  id            TEXT NOT NULL,
   workspace_id  TEXT NOT NULL,
-  event_seq     INTEGER NOT NULL REFERENCES events (seq) ON DELETE CASCADE,
+  -- The event's row. No foreign key: to look whether one is kept would need an index of all.
+  event_seq     INTEGER NOT NULL,
   channel       TEXT NOT NULL CHECK (channel = 'webhook' OR channel = 'email' OR channel = 'sms' OR channel = 'calendar' OR channel = 'storage'),
   -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
   endpoint      TEXT NOT NULL,
@@ -126,14 +136,23 @@ CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status =
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
   WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
+-- What needs the owner: few rows, however long the log is.
+CREATE INDEX deliveries_given_up ON deliveries (endpoint, finished_at, code) WHERE status = 'failed' AND is_test = 0;
+CREATE INDEX deliveries_held ON deliveries (endpoint, status_reason, created_at) WHERE status = 'held';
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
-CREATE INDEX deliveries_of_event ON deliveries (event_seq);
+CREATE INDEX deliveries_again ON deliveries (event_seq) WHERE replay_of IS NOT NULL;
+
+-- What a call says where that is not the event's data itself: made once, sent unchanged ever after.
+CREATE TABLE bodies (
+  delivery_seq INTEGER PRIMARY KEY REFERENCES deliveries (seq) ON DELETE CASCADE,
+  body         BLOB NOT NULL,
+  sha256       BLOB NOT NULL CHECK (length(sha256) = 32)
+) STRICT;
 
 CREATE TABLE attempts (
   delivery_seq       INTEGER NOT NULL REFERENCES deliveries (seq) ON DELETE CASCADE,
   number             INTEGER NOT NULL,
-  id                 TEXT NOT NULL,
   trigger            TEXT NOT NULL CHECK (trigger = 'auto' OR trigger = 'manual' OR trigger = 'replay' OR trigger = 'test'),
   started_at         INTEGER NOT NULL,
   finished_at        INTEGER,
@@ -144,6 +163,8 @@ CREATE TABLE attempts (
   request_url        TEXT,
   -- When it was signed; the headers of a call follow from this, the event and the type.
   signed_at          INTEGER,
+  -- Own headers and what a change of secret adds, masked.
+  further_headers    TEXT,
   response_headers   TEXT,
   response_body      BLOB,
   response_truncated INTEGER NOT NULL DEFAULT 0 CHECK (response_truncated IN (0, 1)),
@@ -159,7 +180,26 @@ CREATE TABLE tallies (
   PRIMARY KEY (endpoint, quarter)
 ) STRICT, WITHOUT ROWID;
 
+-- Stays away until its cause happens anew.
+CREATE TABLE dismissed_problems (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  problem      TEXT NOT NULL,
+  at           INTEGER NOT NULL,
+  PRIMARY KEY (workspace_id, problem)
+) STRICT, WITHOUT ROWID;
+
+-- Of the last week.
+CREATE TABLE solved_problems (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  at           INTEGER NOT NULL,
+  how          TEXT NOT NULL,
+  who          TEXT NOT NULL,
+  deliveries   INTEGER NOT NULL
+) STRICT;
+CREATE INDEX solved_problems_of_workspace ON solved_problems (workspace_id, at);
+
 CREATE VIEW webhook_logs (webhook, event, payload, status, status_code, attempts) AS
-  SELECT w.name, d.event_type, CAST(e.data AS TEXT), d.status, d.status_code, d.attempts
+  SELECT w.name, d.event_type, CAST(coalesce(b.body, e.data) AS TEXT), d.status, d.status_code, d.attempts
   FROM deliveries d JOIN events e ON e.seq = d.event_seq JOIN webhooks w ON w.id = d.endpoint
+  LEFT JOIN bodies b ON b.delivery_seq = d.seq
   WHERE d.channel = 'webhook';

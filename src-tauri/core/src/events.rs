@@ -311,7 +311,8 @@ pub fn check(
 }
 
 /// The first of the members that an event may be about, as text; numbers keep their spelling.
-fn subject_of(data: &str) -> Option<String> {
+#[must_use]
+pub fn subject_of(data: &str) -> Option<String> {
     struct Members([Option<String>; SUBJECT_MEMBERS.len()]);
 
     impl<'de> Visitor<'de> for Members {

@@ -43,6 +43,8 @@ pub struct Hub {
     serving: Mutex<Serving>,
     running: Mutex<Option<Running>>,
     network_changed: AtomicBool,
+    /// Items of webhooks in the key store are read, altered and written by one at a time.
+    pub(crate) altering_items: tokio::sync::Mutex<()>,
     /// Held for as long as this process owns the folder.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -113,6 +115,7 @@ impl Hub {
             serving: Mutex::default(),
             running: Mutex::default(),
             network_changed: AtomicBool::new(false),
+            altering_items: tokio::sync::Mutex::default(),
             lock: Mutex::new(Some(lock)),
         }))
     }

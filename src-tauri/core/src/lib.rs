@@ -9,6 +9,7 @@
 
 pub mod changes;
 pub mod clock;
+pub mod condition;
 pub mod config;
 mod db;
 pub mod deliveries;
@@ -20,6 +21,8 @@ pub mod hub;
 pub mod ids;
 pub mod outbox;
 pub mod outcome;
+pub mod problems;
+mod receivers;
 pub mod secrets;
 pub mod today;
 pub mod tokens;

@@ -92,6 +92,8 @@ pub enum Trouble {
     BrokenOff,
     /// The certificate has run out.
     CertificateExpired,
+    /// The certificate is valid only from a later day on.
+    CertificateEarly,
     /// The certificate is for another name.
     CertificateName,
     /// Nobody we know vouches for the certificate.

@@ -282,13 +282,8 @@ impl Hub {
                         name: RECEIVER.into(),
                         url: receiver_url.into(),
                         events: vec!["*".into()],
-                        is_active: None,
-                        retry_attempts: None,
-                        retry_delay: None,
-                        retry_schedule: None,
-                        format: None,
                         allow_private_network: Some(true),
-                        timeout_seconds: None,
+                        ..NewWebhook::default()
                     },
                 )
                 .await?;

@@ -265,6 +265,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/integrations/webhooks/filter/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a filter on past events: how many fit, and why; nothing is saved or sent. */
+        post: operations["testWebhookFilter"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/integrations/webhooks/{id}": {
         parameters: {
             query?: never;
@@ -280,8 +297,49 @@ export interface paths {
         delete: operations["removeWebhook"];
         options?: never;
         head?: never;
-        /** Changes a webhook, pauses it (`isActive: false`) or resumes it. */
+        /**
+         * Changes a webhook, pauses it (`isActive: false`) or resumes it. Own headers are dropped when
+         *     scheme, host or port of the address change; a warning says so.
+         */
         patch: operations["updateWebhook"];
+        trace?: never;
+    };
+    "/api/integrations/webhooks/{id}/rotate-secret": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a new signing secret, shown once; the former one stays valid for `overlapHours`. With
+         *     `finish`, ends that once the receiver has accepted a test signed with the new secret alone; one
+         *     that refuses is a result, with status 200.
+         */
+        post: operations["rotateWebhookSecret"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/webhooks/{id}/snippets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Small complete programs that receive this webhook and take only what is signed. None holds a secret. */
+        get: operations["listWebhookSnippets"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/integrations/webhooks/{id}/test": {
@@ -312,6 +370,43 @@ export interface paths {
         get: operations["getOpenapi"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/problems": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What needs the owner, grouped by cause, and what was solved lately. */
+        get: operations["listProblems"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/problems/{id}/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Does one of its actions about a problem. When the key store cannot be used, the answer is a
+         *     graceful failure with status 200.
+         */
+        post: operations["resolveProblem"];
         delete?: never;
         options?: never;
         head?: never;
@@ -494,6 +589,15 @@ export interface components {
             /** @description In the owner's words. */
             reason?: string | null;
         };
+        /** @description An action as a button. */
+        Button: {
+            /** @description What it does. */
+            action: components["schemas"]["ProblemAction"];
+            /** @description "Send the 37" */
+            label: string;
+            /** @description The one to offer first. */
+            primary: boolean;
+        };
         /** @description Google Calendar. */
         CalendarIntegration: {
             /** @description The account's primary calendar. */
@@ -514,6 +618,11 @@ export interface components {
             /** @description `success` or `failed`. */
             testStatus?: string | null;
         };
+        /**
+         * @description What stands in the way, the most urgent first.
+         * @enum {string}
+         */
+        Cause: "keychain" | "gone" | "failing" | "blocked_address" | "failed" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -764,6 +873,46 @@ export interface components {
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
         };
+        /** @description One event before a filter. */
+        FilterSample: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description "New booking" */
+            label: string;
+            /** @description Whether it fits. */
+            matches: boolean;
+            /** @description "Maria Petersen, cut and colour" */
+            what: string;
+            /** @description Why: "price is 30, not more than 50." */
+            why: string;
+        };
+        /** @description A filter to be tried on what has happened. */
+        FilterTest: {
+            /** @description Known types, or `["*"]`. */
+            events: string[];
+            /** @description The filter. */
+            filter: Record<string, unknown>;
+            since?: components["schemas"]["Time"] | null;
+        };
+        /** @description What a filter would have let through. */
+        FilterTested: {
+            /**
+             * Format: int64
+             * @description Events of these types that were looked at, the newest 10,000 at most.
+             */
+            checked: number;
+            /**
+             * Format: int64
+             * @description How many fit.
+             */
+            matched: number;
+            /** @description The newest 20, fit or not. */
+            samples: components["schemas"]["FilterSample"][];
+            /** @description The same in words. */
+            sentence: string;
+        };
         /** @description One thing that was looked at. */
         Finding: {
             /** @description What was looked at. */
@@ -781,7 +930,7 @@ export interface components {
          * @description What the body of a call looks like.
          * @enum {string}
          */
-        Format: "payload";
+        Format: "payload" | "envelope";
         /** @description The graceful half of the contract's result: it did not work, and the caller's own work goes on. */
         Graceful: {
             /** @description For programs. */
@@ -840,6 +989,11 @@ export interface components {
             /** @description How many webhooks there are. */
             webhooks: components["schemas"]["WebhookCounts"];
         };
+        /**
+         * @description A language there is a program in.
+         * @enum {string}
+         */
+        Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
         /** @description What was done, as a sentence. */
         Message: {
             message: string;
@@ -885,11 +1039,19 @@ export interface components {
             allowPrivateNetwork?: boolean | null;
             /** @description Known types, or `["*"]`. */
             events: string[];
+            /** @description Only events that fit: `{all|any:[{path,op,value}]}`; null is all. */
+            filter?: Record<string, unknown> | null;
             format?: components["schemas"]["Format"] | null;
+            headers?: components["schemas"]["OwnHeaders"] | null;
             /** @description Default true. */
             isActive?: boolean | null;
             /** @description 1 to 100 characters. */
             name: string;
+            /**
+             * Format: int32
+             * @description 1 to 1,000; null is without a limit.
+             */
+            rateLimitPerSecond?: number | null;
             /**
              * Format: int32
              * @description 0 to 20; default 3, with `standard` 9.
@@ -930,11 +1092,51 @@ export interface components {
         OneWorkspace: {
             workspace: components["schemas"]["Workspace"];
         };
+        /** @description One problem. */
+        OpenProblem: {
+            /** @description What can be done. */
+            actions: components["schemas"]["ProblemAction"][];
+            /** @description The actions as buttons. */
+            buttons: components["schemas"]["Button"][];
+            /** @description Why. */
+            cause: components["schemas"]["Cause"];
+            /** @description What it means. */
+            effect: string;
+            /**
+             * Format: int64
+             * @description Deliveries that were given up because of it.
+             */
+            failed: number;
+            /** @description The filter of deliveries that shows all of them. */
+            filter: components["schemas"]["ProblemFilter"];
+            /** @description The oldest three it is about. */
+            first: components["schemas"]["DeliveryRow"][];
+            /** @description The same for as long as the cause is. */
+            id: string;
+            /** @description Always `webhooks` here. */
+            integration: string;
+            /** @description Since when. */
+            since: components["schemas"]["Time"];
+            /** @description Word, shape and role. */
+            state: components["schemas"]["State"];
+            /** @description What happened. */
+            title: string;
+            /**
+             * Format: int64
+             * @description Deliveries that wait for it.
+             */
+            waiting: number;
+            webhookId?: components["schemas"]["WebhookId"] | null;
+        };
         /**
          * @description Newest or oldest first.
          * @enum {string}
          */
         Order: "desc" | "asc";
+        /** @description Own headers as they are handed in: a value, or null to remove one. Their values are secrets. */
+        OwnHeaders: {
+            [key: string]: string | null;
+        };
         /**
          * @description Why a webhook is paused.
          * @enum {string}
@@ -966,6 +1168,28 @@ export interface components {
             title: string;
         };
         /**
+         * @description What can be done about a problem.
+         * @enum {string}
+         */
+        ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
+        /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
+        ProblemFilter: {
+            /** @description Statuses with commas. */
+            status: string;
+            /** @description Always false. */
+            test: boolean;
+            webhookId?: components["schemas"]["WebhookId"] | null;
+        };
+        /** @description What *Needs you* shows. */
+        Problems: {
+            /** @description The most urgent first. */
+            problems: components["schemas"]["OpenProblem"][];
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description What was solved in the last seven days, newest first, 20 at most. */
+            solved: components["schemas"]["SolvedProblem"][];
+        };
+        /**
          * @description Why a delivery stands where it stands.
          * @enum {string}
          */
@@ -992,6 +1216,23 @@ export interface components {
             /** @description Always false. */
             success: boolean;
         };
+        /** @description What to do about a problem. */
+        Resolve: {
+            /** @description One of the problem's `actions`. */
+            action: components["schemas"]["ProblemAction"];
+        };
+        /** @description What was done about a problem. */
+        Resolved: {
+            /**
+             * Format: int64
+             * @description How many deliveries were moved.
+             */
+            deliveries: number;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
         RetriedDelivery: {
             /** @description As it stands now. */
             delivery: components["schemas"]["DeliveryRow"];
@@ -1003,6 +1244,36 @@ export interface components {
          * @enum {string}
          */
         Role: "success" | "accent" | "waiting" | "held" | "failed" | "unknown" | "muted";
+        /** @description How a signing secret is to be changed. */
+        Rotate: {
+            /**
+             * @description True ends a running change: the receiver is called with the new secret alone, and if it
+             *     accepts, the former one is forgotten.
+             */
+            finish?: boolean | null;
+            /**
+             * Format: int32
+             * @description How long the former secret stays valid too, 0 to 168; default 24.
+             */
+            overlapHours?: number | null;
+        };
+        /** @description How a change of secret went. */
+        Rotated: components["schemas"]["RotatedSecret"] | components["schemas"]["RotationFinished"] | components["schemas"]["TestFailed"];
+        /** @description A new secret, shown this once. */
+        RotatedSecret: {
+            previousValidUntil?: components["schemas"]["Time"] | null;
+            /** @description The new signing secret. */
+            secret: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A change of secret that has ended. */
+        RotationFinished: {
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description How one row of a batch fared. */
         RowResult: components["schemas"]["Recorded"] | components["schemas"]["RefusedRow"];
         /**
@@ -1015,6 +1286,13 @@ export interface components {
          * @enum {string}
          */
         Scope: "events" | "full";
+        /** @description How old a signing secret is. */
+        SecretAge: {
+            /** @description From 180 days on: time to change it. */
+            isOld: boolean;
+            /** @description "Made 12 days ago." */
+            sentence: string;
+        };
         /** @description What the owner can set. */
         Settings: {
             /**
@@ -1043,6 +1321,29 @@ export interface components {
             testError?: string | null;
             /** @description `success` or `failed`. */
             testStatus?: string | null;
+        };
+        /** @description A program that receives a webhook and verifies it. */
+        Snippet: {
+            /** @description The whole program. */
+            code: string;
+            /** @description The command that fetches what it needs beyond the language itself, if anything. */
+            install?: string | null;
+            /** @description What people call it: "Node.js" */
+            label: string;
+            /** @description For programs. */
+            language: components["schemas"]["Language"];
+            /** @description How to try it. */
+            runs: string;
+        };
+        Snippets: {
+            snippets: components["schemas"]["Snippet"][];
+        };
+        /** @description Something that was a problem. */
+        SolvedProblem: {
+            /** @description When. */
+            at: components["schemas"]["Time"];
+            /** @description A sentence. */
+            title: string;
         };
         /** @description How a thing stands: a word, a shape for those who see no colour, a role for colour. */
         State: {
@@ -1217,7 +1518,7 @@ export interface components {
              * @description Deliveries that were given up.
              */
             failedCalls: number;
-            /** @description Only events that fit; null is all. */
+            /** @description Only events that fit, as it was handed in; null is all. */
             filter?: Record<string, unknown> | null;
             /** @description What the body looks like. */
             format: components["schemas"]["Format"];
@@ -1241,6 +1542,13 @@ export interface components {
             name: string;
             pausedReason?: components["schemas"]["PausedReason"] | null;
             previousSecretValidUntil?: components["schemas"]["Time"] | null;
+            /** @description What of it needs the owner most, if anything does. */
+            problemId?: string | null;
+            /**
+             * Format: int32
+             * @description Calls a second at most; null is without a limit.
+             */
+            rateLimitPerSecond?: number | null;
             /**
              * Format: int32
              * @description Tries after the first.
@@ -1255,6 +1563,8 @@ export interface components {
             retrySchedule: components["schemas"]["Schedule"];
             /** @description The signing secret: only in the answer that made it. */
             secret?: string | null;
+            /** @description How old the secret is. */
+            secretAge: components["schemas"]["SecretAge"];
             /** @description When the signing secret was made. */
             secretCreatedAt: components["schemas"]["Time"];
             /** @description What is true, in words. */
@@ -1309,10 +1619,19 @@ export interface components {
             allowPrivateNetwork?: boolean | null;
             /** @description Known types, or `["*"]`. */
             events?: string[] | null;
+            /** @description Only events that fit; null is all. */
+            filter?: Record<string, unknown> | null;
+            format?: components["schemas"]["Format"] | null;
+            headers?: components["schemas"]["OwnHeaders"] | null;
             /** @description False pauses, true resumes and lets go what was held. */
             isActive?: boolean | null;
             /** @description 1 to 100 characters. */
             name?: string | null;
+            /**
+             * Format: int32
+             * @description 1 to 1,000; null is without a limit.
+             */
+            rateLimitPerSecond?: number | null;
             /**
              * Format: int32
              * @description 0 to 20.
@@ -1377,7 +1696,9 @@ export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
+export type Button = components['schemas']['Button'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
+export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type Channel = components['schemas']['Channel'];
 export type Code = components['schemas']['Code'];
@@ -1399,12 +1720,16 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type FieldError = components['schemas']['FieldError'];
+export type FilterSample = components['schemas']['FilterSample'];
+export type FilterTest = components['schemas']['FilterTest'];
+export type FilterTested = components['schemas']['FilterTested'];
 export type Finding = components['schemas']['Finding'];
 export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
 export type Integrations = components['schemas']['Integrations'];
+export type Language = components['schemas']['Language'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -1416,21 +1741,36 @@ export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
 export type OneWebhook = components['schemas']['OneWebhook'];
 export type OneWorkspace = components['schemas']['OneWorkspace'];
+export type OpenProblem = components['schemas']['OpenProblem'];
 export type Order = components['schemas']['Order'];
+export type OwnHeaders = components['schemas']['OwnHeaders'];
 export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
 export type Problem = components['schemas']['Problem'];
+export type ProblemAction = components['schemas']['ProblemAction'];
+export type ProblemFilter = components['schemas']['ProblemFilter'];
+export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Resolve = components['schemas']['Resolve'];
+export type Resolved = components['schemas']['Resolved'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
 export type Role = components['schemas']['Role'];
+export type Rotate = components['schemas']['Rotate'];
+export type Rotated = components['schemas']['Rotated'];
+export type RotatedSecret = components['schemas']['RotatedSecret'];
+export type RotationFinished = components['schemas']['RotationFinished'];
 export type RowResult = components['schemas']['RowResult'];
 export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
+export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
 export type Shape = components['schemas']['Shape'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
+export type Snippet = components['schemas']['Snippet'];
+export type Snippets = components['schemas']['Snippets'];
+export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
@@ -2079,6 +2419,39 @@ export interface operations {
             };
         };
     };
+    testWebhookFilter: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FilterTest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FilterTested"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getWebhook: {
         parameters: {
             query?: never;
@@ -2162,7 +2535,73 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["OneWebhook"];
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rotateWebhookSecret: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Rotate"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rotated"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWebhookSnippets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Snippets"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2227,6 +2666,70 @@ export interface operations {
                 };
                 content: {
                     "application/json": unknown;
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listProblems: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problems"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resolveProblem: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Resolve"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resolved"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -18,6 +18,8 @@ pub(crate) struct Ended {
     pub(crate) failure: Option<Failure>,
     pub(crate) request_url: Option<String>,
     pub(crate) signed_at: Option<Time>,
+    /// Own headers, and what a change of secret adds: masked.
+    pub(crate) further_headers: Option<BTreeMap<String, String>>,
     pub(crate) response_headers: Option<BTreeMap<String, String>>,
     pub(crate) response_body: Option<Vec<u8>>,
     pub(crate) response_truncated: bool,
@@ -41,13 +43,10 @@ pub(crate) fn start(
     trigger: Trigger,
     now: Time,
 ) -> Result<()> {
-    conn.prepare_cached("INSERT INTO attempts (delivery_seq, number, id, trigger, started_at) VALUES (?, ?, ?, ?, ?)")?.execute(params![
-        delivery,
-        number,
-        AttemptId::new(),
-        trigger,
-        now
-    ])?;
+    conn.prepare_cached(
+        "INSERT INTO attempts (delivery_seq, number, trigger, started_at) VALUES (?, ?, ?, ?)",
+    )?
+    .execute(params![delivery, number, trigger, now])?;
     Ok(())
 }
 
@@ -65,7 +64,7 @@ pub(crate) fn finish(
     let changed = conn
         .prepare_cached(
             "UPDATE attempts SET finished_at = ?2, duration_ms = ?3, status_code = ?4, code = ?5, args = ?6, request_url = ?7, signed_at = ?8,
-               response_headers = ?9, response_body = ?10, response_truncated = ?11
+               response_headers = ?9, response_body = ?10, response_truncated = ?11, further_headers = ?13
              WHERE delivery_seq = ?1 AND number = ?12 AND finished_at IS NULL",
         )?
         .execute(params![
@@ -80,7 +79,8 @@ pub(crate) fn finish(
             json(&ended.response_headers),
             ended.response_body,
             ended.response_truncated,
-            number
+            number,
+            json(&ended.further_headers)
         ])?;
     Ok(changed == 1)
 }
@@ -96,7 +96,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 .transpose()
         };
         Ok(AttemptRow {
-            id: row.get("id")?,
+            id: AttemptId::of(row.get("started_at")?, delivery, row.get("number")?),
             number: row.get("number")?,
             trigger: row.get("trigger")?,
             started_at: row.get("started_at")?,
@@ -109,6 +109,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 failure: super::webhooks::failure(row, "code", "args")?,
                 request_url: row.get("request_url")?,
                 signed_at: row.get("signed_at")?,
+                further_headers: headers("further_headers")?,
                 response_headers: headers("response_headers")?,
                 response_body: row.get("response_body")?,
                 response_truncated: row.get("response_truncated")?,

@@ -99,8 +99,17 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
 
 // --- the queue -----------------------------------------------------------------------------------
 
-/// Queues a delivery and gives its row number.
-pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
+/// The number of the last row.
+pub(crate) fn last_row(conn: &Connection) -> Result<i64> {
+    Ok(
+        conn.query_row("SELECT coalesce(max(seq), 0) FROM deliveries", [], |r| {
+            r.get(0)
+        })?,
+    )
+}
+
+/// Queues a delivery in the row that its id names.
+pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     let (status, reason, due, after_earlier, lease_until) = match new.state {
         NewState::Due => (Status::Pending, None, Some(new.now), false, None),
         NewState::AfterEarlier => (
@@ -115,10 +124,11 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
     };
     let first_attempt = lease_until.map(|_| 1);
     conn.prepare_cached(
-        "INSERT INTO deliveries (id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
+        new.id.row(),
         new.id,
         new.workspace,
         new.event_seq,
@@ -138,7 +148,7 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
         lease_until,
         first_attempt.unwrap_or(0)
     ])?;
-    Ok(conn.last_insert_rowid())
+    Ok(())
 }
 
 /// True when an earlier delivery to this endpoint about this subject is not final yet.
@@ -231,7 +241,8 @@ pub(crate) struct Claimed {
 pub(crate) fn claimed(conn: &Connection, seq: i64) -> Result<Claimed> {
     Ok(conn
         .prepare_cached(
-            "SELECT e.id, e.type, d.workspace_id, d.id, d.subject, d.is_test, e.data, e.data_sha256 FROM deliveries d JOIN events e ON e.seq = d.event_seq WHERE d.seq = ?",
+            "SELECT e.id, e.type, d.workspace_id, d.id, d.subject, d.is_test, coalesce(b.body, e.data), coalesce(b.sha256, e.data_sha256)
+             FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN bodies b ON b.delivery_seq = d.seq WHERE d.seq = ?",
         )?
         .query_row([seq], |r| {
             Ok(Claimed {
@@ -413,19 +424,28 @@ pub(crate) fn get(
     workspace: WorkspaceId,
     id: DeliveryId,
 ) -> Result<Option<DeliveryRecord>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE d.id = ? AND d.workspace_id = ?"))?;
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.seq = ? AND d.id = ? AND d.workspace_id = ?"
+    ))?;
     Ok(statement
-        .query_row(params![id, workspace], record)
+        .query_row(params![id.row(), id, workspace], record)
         .optional()?)
 }
 
 /// The deliveries of one event, in the order in which they were queued.
-pub(crate) fn of_event(conn: &Connection, event_seq: i64) -> Result<Vec<DeliveryRecord>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{SELECT} WHERE d.event_seq = ? ORDER BY d.seq"))?;
+pub(crate) fn of_event(
+    conn: &Connection,
+    event: &super::events::EventRow,
+) -> Result<Vec<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.seq >= ?2 AND d.seq < ?3
+         UNION ALL {SELECT} WHERE d.event_seq = ?1 AND d.replay_of IS NOT NULL ORDER BY 1"
+    ))?;
     Ok(statement
-        .query_map([event_seq], record)?
+        .query_map(
+            params![event.seq, event.deliveries.start, event.deliveries.end],
+            record,
+        )?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -435,19 +455,18 @@ pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<DeliveryRecord>> 
     Ok(statement.query_row([seq], record).optional()?)
 }
 
-/// The row numbers of an event's deliveries, in order.
-pub(crate) fn seqs_of_event(
+/// Some deliveries of an endpoint.
+pub(super) fn at_endpoint(
     conn: &Connection,
-    workspace: WorkspaceId,
-    event: EventId,
-) -> Result<Vec<i64>> {
-    let Some(event) = super::events::get(conn, workspace, event)? else {
-        return Ok(Vec::new());
-    };
-    let mut statement =
-        conn.prepare_cached("SELECT seq FROM deliveries WHERE event_seq = ? ORDER BY seq")?;
+    endpoint: &str,
+    which: &str,
+    limit: usize,
+) -> Result<Vec<DeliveryRecord>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{SELECT} WHERE d.endpoint = ? AND {which} LIMIT ?"
+    ))?;
     Ok(statement
-        .query_map([event.seq], |r| r.get(0))?
+        .query_map(params![endpoint, limit as i64], record)?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -458,11 +477,14 @@ pub(crate) fn standing(
     workspace: WorkspaceId,
     endpoint: Option<&str>,
 ) -> Result<Standing> {
+    if let Some(endpoint) = endpoint {
+        return standing_at(conn, workspace, endpoint);
+    }
     let mut statement = conn.prepare_cached(
-        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (?2 IS NULL OR endpoint = ?2) GROUP BY status",
+        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 GROUP BY status",
     )?;
     let mut standing = Standing::default();
-    let rows = statement.query_map(params![workspace, endpoint], |r| {
+    let rows = statement.query_map([workspace], |r| {
         Ok((r.get::<_, Status>(0)?, r.get::<_, i64>(1)?))
     })?;
     for row in rows {
@@ -476,6 +498,27 @@ pub(crate) fn standing(
         }
     }
     Ok(standing)
+}
+
+/// The same of one endpoint: each count by an index that holds nothing else. Tests are neither
+/// pending nor held.
+fn standing_at(conn: &Connection, workspace: WorkspaceId, endpoint: &str) -> Result<Standing> {
+    let (waiting, held, failed): (i64, i64, i64) = conn
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'pending')
+               + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'sending' AND status <> 'success' AND endpoint = ?1 AND is_test = 0)
+               + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'unknown' AND status <> 'success' AND endpoint = ?1),
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'held'),
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0)",
+        )?
+        .query_row(params![endpoint, workspace], |r| {
+            Ok((r.get(0)?, r.get(1)?, r.get(2)?))
+        })?;
+    Ok(Standing {
+        waiting: waiting.cast_unsigned(),
+        held: held.cast_unsigned(),
+        failed: failed.cast_unsigned(),
+    })
 }
 
 /// Deliveries that are not through.

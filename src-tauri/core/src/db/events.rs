@@ -20,6 +20,8 @@ pub(crate) struct NewRow<'a> {
     pub(crate) idempotency_key: Option<&'a str>,
     pub(crate) fingerprint: Option<[u8; 32]>,
     pub(crate) deliveries: u32,
+    /// The row number of the first of them; the others follow on it.
+    pub(crate) first_delivery: i64,
 }
 
 /// An event as stored.
@@ -32,6 +34,8 @@ pub(crate) struct EventRow {
     pub(crate) received_at: Time,
     pub(crate) source: String,
     pub(crate) data: Vec<u8>,
+    /// The rows of the deliveries that were queued with it.
+    pub(crate) deliveries: std::ops::Range<i64>,
 }
 
 fn row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
@@ -44,16 +48,21 @@ fn row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         received_at: row.get("received_at")?,
         source: row.get("source")?,
         data: row.get("data")?,
+        deliveries: {
+            let first = row.get("first_delivery")?;
+            first..first + row.get::<_, i64>("deliveries")?
+        },
     })
 }
 
-/// Stores an event and gives its row number.
-pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
+/// Stores an event in the row that its id names.
+pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     conn.prepare_cached(
-        "INSERT INTO events (id, workspace_id, type, subject, occurred_at, received_at, source, data, data_sha256, idempotency_key, fingerprint, deliveries)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO events (seq, id, workspace_id, type, subject, occurred_at, received_at, source, data, data_sha256, idempotency_key, fingerprint, deliveries, first_delivery)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
+        new.id.row(),
         new.id,
         new.workspace,
         new.event_type,
@@ -65,9 +74,10 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<i64> {
         new.data_sha256,
         new.idempotency_key,
         new.fingerprint,
-        new.deliveries
+        new.deliveries,
+        new.first_delivery
     ])?;
-    Ok(conn.last_insert_rowid())
+    Ok(())
 }
 
 /// The event with this idempotency key: its id, fingerprint and number of deliveries.
@@ -91,10 +101,15 @@ pub(crate) fn get(
     id: EventId,
 ) -> Result<Option<EventRow>> {
     let mut statement =
-        conn.prepare_cached("SELECT * FROM events WHERE workspace_id = ? AND id = ?")?;
+        conn.prepare_cached("SELECT * FROM events WHERE seq = ? AND id = ? AND workspace_id = ?")?;
     Ok(statement
-        .query_row(params![workspace, id], row)
+        .query_row(params![id.row(), id, workspace], row)
         .optional()?)
+}
+
+/// The number of the last row.
+pub(crate) fn last_row(conn: &Connection) -> Result<i64> {
+    Ok(conn.query_row("SELECT coalesce(max(seq), 0) FROM events", [], |r| r.get(0))?)
 }
 
 /// The newest event that came with a token: neither by the window nor by the command line.
@@ -115,8 +130,8 @@ pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<EventRow>> {
     Ok(statement.query_row([seq], row).optional()?)
 }
 
-/// The newest events, and no test among them.
-pub(crate) fn newest(
+/// The last events, and no test among them.
+pub(crate) fn latest(
     conn: &Connection,
     workspace: WorkspaceId,
     limit: u32,
@@ -127,4 +142,21 @@ pub(crate) fn newest(
     Ok(statement
         .query_map(params![workspace, limit], row)?
         .collect::<rusqlite::Result<_>>()?)
+}
+
+/// Hands over the newest events since a time, one by one, and no test among them.
+pub(crate) fn newest(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    since: Time,
+    limit: u32,
+    mut look: impl FnMut(EventRow),
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM events WHERE workspace_id = ? AND received_at >= ? AND type <> 'webhook.test' ORDER BY seq DESC LIMIT ?",
+    )?;
+    for found in statement.query_map(params![workspace, since, limit], row)? {
+        look(found?);
+    }
+    Ok(())
 }

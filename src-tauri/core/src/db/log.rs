@@ -120,7 +120,17 @@ impl Asked {
         }
         let only = match wanted.event {
             None => None,
-            Some(event) => Some(super::deliveries::seqs_of_event(conn, workspace, event)?),
+            Some(event) => {
+                let event = super::events::get(conn, workspace, event)?;
+                let rows = event.map(|event| super::deliveries::of_event(conn, &event));
+                Some(
+                    rows.transpose()?
+                        .unwrap_or_default()
+                        .iter()
+                        .map(|row| row.seq)
+                        .collect(),
+                )
+            }
         };
         Self::of(conn, Of::Deliveries, sql, values, facts, wanted, only)
     }

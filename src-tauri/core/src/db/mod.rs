@@ -5,10 +5,12 @@
 //! that what was answered is on the disk. One file per table beside this one.
 
 pub(crate) mod attempts;
+pub(crate) mod bodies;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod log;
+pub(crate) mod problems;
 pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;

@@ -689,8 +689,8 @@ pub(super) fn delivery_words(
             if let Some(body) = &attempt.ended.response_body {
                 words.add(&String::from_utf8_lossy(body));
             }
-            if let Some(failure) = &attempt.ended.failure {
-                words.add(&crate::explain::failure(failure, &who));
+            if let Some(error) = crate::receivers::failure(&attempt.ended, &who) {
+                words.add(&error);
             }
         }
     } else if let Some(failure) = super::webhooks::failure(row, "code", "args")? {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, params};
 use serde::Deserialize as _;
 
 use crate::clock::Time;
+use crate::condition::Condition;
 use crate::error::Result;
 use crate::ids::{WebhookId, WorkspaceId};
 use crate::outcome::{Args, Code, Failure};
@@ -42,6 +43,7 @@ pub(crate) struct WebhookRow {
     pub(crate) id: WebhookId,
     pub(crate) settings: Settings,
     pub(crate) paused_reason: Option<PausedReason>,
+    pub(crate) paused_at: Option<Time>,
     pub(crate) succeeded: u64,
     pub(crate) failed: u64,
     pub(crate) last_triggered_at: Option<Time>,
@@ -49,7 +51,6 @@ pub(crate) struct WebhookRow {
     pub(crate) last_failure: Option<Failure>,
     pub(crate) failing_tries: u32,
     pub(crate) failing_since: Option<Time>,
-    pub(crate) secret_created_at: Time,
 }
 
 /// What is needed to decide whether a webhook is told of an event.
@@ -60,13 +61,16 @@ pub(crate) struct Subscription {
     pub(crate) host: String,
     pub(crate) events: Vec<String>,
     pub(crate) paused: bool,
+    /// Only events that fit.
+    pub(crate) filter: Option<Condition>,
     pub(crate) settings: std::sync::Arc<Settings>,
 }
 
 impl Subscription {
-    /// Whether this webhook is told of events of this type.
-    pub(crate) fn wants(&self, event_type: &str) -> bool {
+    /// Whether this webhook is told of such an event.
+    pub(crate) fn wants(&self, event_type: &str, data: &str) -> bool {
         self.events.iter().any(|e| e == "*" || e == event_type)
+            && self.filter.as_ref().is_none_or(|filter| filter.fits(data))
     }
 }
 
@@ -96,8 +100,17 @@ fn row(row: &Row<'_>) -> rusqlite::Result<WebhookRow> {
             retry_schedule: row.get("retry_schedule")?,
             timeout_seconds: row.get("timeout_seconds")?,
             allow_private_network: row.get("allow_private_network")?,
+            filter: row
+                .get::<_, Option<String>>("filter")?
+                .map(|text| super::json(&text))
+                .transpose()?,
+            rate_limit: row.get("rate_limit")?,
+            header_names: super::json(&row.get::<_, String>("header_names")?)?,
+            secret_created_at: row.get("secret_created_at")?,
+            previous_secret_valid_until: row.get("previous_secret_valid_until")?,
         },
         paused_reason: row.get("paused_reason")?,
+        paused_at: row.get("paused_at")?,
         succeeded: row.get::<_, i64>("succeeded")?.cast_unsigned(),
         failed: row.get::<_, i64>("failed")?.cast_unsigned(),
         last_triggered_at: row.get("last_triggered_at")?,
@@ -105,7 +118,6 @@ fn row(row: &Row<'_>) -> rusqlite::Result<WebhookRow> {
         last_failure: failure(row, "last_code", "last_args")?,
         failing_tries: row.get("failing_tries")?,
         failing_since: row.get("failing_since")?,
-        secret_created_at: row.get("secret_created_at")?,
     })
 }
 
@@ -155,6 +167,12 @@ pub(crate) fn subscriptions(
             host: crate::webhooks::host_of(&w.settings.url),
             events: w.settings.events.clone(),
             paused: w.paused_reason.is_some(),
+            // It was read when it was saved.
+            filter: w
+                .settings
+                .filter
+                .as_ref()
+                .and_then(|filter| Condition::read(filter, "filter").ok()),
             settings: w.settings.into(),
         })
         .collect())
@@ -166,48 +184,86 @@ pub(crate) fn insert(
     id: WebhookId,
     settings: &Settings,
     paused: Option<PausedReason>,
-    now: Time,
 ) -> Result<()> {
     conn.execute(
         "INSERT INTO webhooks (id, workspace_id, name, url, events, format, retry_attempts, retry_delay_ms, retry_schedule, timeout_seconds,
-           allow_private_network, paused_reason, secret_created_at, created_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13)",
+           allow_private_network, filter, rate_limit, header_names, paused_reason, paused_at, secret_created_at, created_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, iif(?15 IS NULL, NULL, ?16), ?16, ?16)",
         params![
             id,
             workspace,
             settings.name,
             settings.url,
-            serde_json::to_string(&settings.events).unwrap_or_default(),
+            list(&settings.events),
             settings.format,
             settings.retry_attempts,
             settings.retry_delay,
             settings.retry_schedule,
             settings.timeout_seconds,
             settings.allow_private_network,
+            settings.filter.as_ref().map(|filter| filter.get()),
+            settings.rate_limit,
+            list(&settings.header_names),
             paused,
-            now
+            settings.secret_created_at
         ],
     )?;
     Ok(())
 }
 
+fn list(names: &[String]) -> String {
+    serde_json::to_string(names).unwrap_or_default()
+}
+
+/// Stores altered settings; secrets are [`rotated`] elsewhere.
 pub(crate) fn update(conn: &Connection, id: WebhookId, settings: &Settings) -> Result<()> {
     conn.execute(
         "UPDATE webhooks SET name = ?2, url = ?3, events = ?4, retry_attempts = ?5, retry_delay_ms = ?6, retry_schedule = ?7,
-           timeout_seconds = ?8, allow_private_network = ?9 WHERE id = ?1",
+           timeout_seconds = ?8, allow_private_network = ?9, format = ?10, filter = ?11, rate_limit = ?12, header_names = ?13 WHERE id = ?1",
         params![
             id,
             settings.name,
             settings.url,
-            serde_json::to_string(&settings.events).unwrap_or_default(),
+            list(&settings.events),
             settings.retry_attempts,
             settings.retry_delay,
             settings.retry_schedule,
             settings.timeout_seconds,
-            settings.allow_private_network
+            settings.allow_private_network,
+            settings.format,
+            settings.filter.as_ref().map(|filter| filter.get()),
+            settings.rate_limit,
+            list(&settings.header_names)
         ],
     )?;
     Ok(())
+}
+
+/// Notes that a newer secret is valid from `made_at` on, and the former one until `until`.
+pub(crate) fn rotated(
+    conn: &Connection,
+    id: WebhookId,
+    made_at: Time,
+    until: Option<Time>,
+) -> Result<()> {
+    conn.execute(
+        "UPDATE webhooks SET secret_created_at = ?2, previous_secret_valid_until = ?3 WHERE id = ?1",
+        params![id, made_at, until],
+    )?;
+    Ok(())
+}
+
+/// Webhooks whose former secret is valid no more, but may still be in the key store.
+pub(crate) fn overlaps_ended(
+    conn: &Connection,
+    now: Time,
+) -> Result<Vec<(WorkspaceId, WebhookId)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT workspace_id, id FROM webhooks WHERE previous_secret_valid_until <= ? AND deleted_at IS NULL",
+    )?;
+    Ok(statement
+        .query_map([now], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?)
 }
 
 /// Pauses a webhook, or lets it work again (`None`), which also forgets that it was failing.
@@ -215,10 +271,11 @@ pub(crate) fn set_paused(
     conn: &Connection,
     endpoint: &str,
     reason: Option<PausedReason>,
+    now: Time,
 ) -> Result<()> {
     conn.execute(
-        "UPDATE webhooks SET paused_reason = ?2, failing_tries = iif(?2 IS NULL, 0, failing_tries), failing_since = iif(?2 IS NULL, NULL, failing_since) WHERE id = ?1",
-        params![endpoint, reason],
+        "UPDATE webhooks SET paused_reason = ?2, paused_at = iif(?2 IS NULL, NULL, ?3), failing_tries = iif(?2 IS NULL, 0, failing_tries), failing_since = iif(?2 IS NULL, NULL, failing_since) WHERE id = ?1",
+        params![endpoint, reason, now],
     )?;
     Ok(())
 }

@@ -58,6 +58,7 @@ pub(crate) fn delete(conn: &Connection, id: WorkspaceId) -> Result<()> {
         "DELETE FROM tallies WHERE endpoint IN (SELECT id FROM webhooks WHERE workspace_id = ?)",
         [id],
     )?;
+    conn.execute("DELETE FROM deliveries WHERE workspace_id = ?", [id])?;
     conn.execute("DELETE FROM workspaces WHERE id = ?", [id])?;
     Ok(())
 }

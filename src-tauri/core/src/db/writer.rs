@@ -18,8 +18,9 @@ use super::search::Index;
 use super::tallies::Tally;
 use super::webhooks::Subscription;
 use crate::changes::{Change, Changes, Topic};
+use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::ids::WorkspaceId;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
 
 /// How many pieces of work one commit takes at most.
 const MOST_PER_COMMIT: usize = 512;
@@ -44,7 +45,14 @@ enum Job {
 pub(crate) struct Tx<'a> {
     conn: &'a Connection,
     subscriptions: &'a mut Subscriptions,
+    rows: &'a mut Rows,
     effects: Effects,
+}
+
+/// The last rows given out. Those of a commit that failed stay empty.
+struct Rows {
+    event: i64,
+    delivery: i64,
 }
 
 type Subscriptions = HashMap<WorkspaceId, Arc<[Subscription]>>;
@@ -79,6 +87,23 @@ impl Tx<'_> {
     /// The connection, inside the transaction.
     pub(crate) fn conn(&self) -> &Connection {
         self.conn
+    }
+
+    /// A fresh id of an event, and with it the row that it goes to.
+    pub(crate) fn event_id(&mut self, now: Time) -> EventId {
+        self.rows.event += 1;
+        EventId::of_row(now, self.rows.event)
+    }
+
+    /// A fresh id of a delivery, and with it the row that it goes to.
+    pub(crate) fn delivery_id(&mut self, now: Time) -> DeliveryId {
+        self.rows.delivery += 1;
+        DeliveryId::of_row(now, self.rows.delivery)
+    }
+
+    /// The row that the next delivery goes to.
+    pub(crate) fn next_delivery(&self) -> i64 {
+        self.rows.delivery + 1
     }
 
     /// Tells whoever listens, once it is durable.
@@ -120,9 +145,13 @@ pub(super) struct Writer(mpsc::Sender<Job>);
 impl Writer {
     pub(super) fn start(conn: Connection, changes: Changes, index: Index) -> Result<Self> {
         let (sender, jobs) = mpsc::channel();
+        let rows = Rows {
+            event: super::events::last_row(&conn)?,
+            delivery: super::deliveries::last_row(&conn)?,
+        };
         std::thread::Builder::new()
             .name("writer".into())
-            .spawn(move || run(conn, &jobs, &changes, &index))
+            .spawn(move || run(conn, rows, &jobs, &changes, &index))
             .map_err(Error::internal)?;
         Ok(Self(sender))
     }
@@ -215,7 +244,13 @@ fn closed() -> Error {
     )
 }
 
-fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes, index: &Index) {
+fn run(
+    conn: Connection,
+    mut rows: Rows,
+    jobs: &mpsc::Receiver<Job>,
+    changes: &Changes,
+    index: &Index,
+) {
     let mut subscriptions = Subscriptions::new();
     let mut idle = false;
     loop {
@@ -250,7 +285,7 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes, index: &
             next = jobs.try_recv().ok();
         }
         if !work.is_empty() {
-            commit(&conn, work, &mut subscriptions, changes, index);
+            commit(&conn, work, &mut rows, &mut subscriptions, changes, index);
         }
         if let Some(done) = close {
             checkpoint(&conn, "TRUNCATE");
@@ -265,13 +300,14 @@ fn run(conn: Connection, jobs: &mpsc::Receiver<Job>, changes: &Changes, index: &
 fn commit(
     conn: &Connection,
     work: Vec<Work>,
+    rows: &mut Rows,
     subscriptions: &mut Subscriptions,
     changes: &Changes,
     index: &Index,
 ) {
     let mut replies = Vec::with_capacity(work.len());
     let mut effects = Effects::default();
-    let committed = transaction(conn, work, subscriptions, &mut effects, &mut replies);
+    let committed = transaction(conn, work, rows, subscriptions, &mut effects, &mut replies);
     match &committed {
         Ok(()) => {
             index.committed();
@@ -303,6 +339,7 @@ fn commit(
 fn transaction(
     conn: &Connection,
     work: Vec<Work>,
+    rows: &mut Rows,
     subscriptions: &mut Subscriptions,
     effects: &mut Effects,
     replies: &mut Vec<Reply>,
@@ -314,6 +351,7 @@ fn transaction(
         let mut tx = Tx {
             conn,
             subscriptions,
+            rows,
             effects: Effects::default(),
         };
         let done = one(&mut tx);

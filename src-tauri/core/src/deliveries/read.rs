@@ -22,6 +22,7 @@ use crate::events::{self, Event, EventType};
 use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::receivers;
 use crate::webhooks::{send, store::zone};
 
 /// What turns records into rows: the names of types, the zone, the present.
@@ -49,7 +50,7 @@ impl Reader {
         }
     }
 
-    fn label(&self, event_type: &str) -> String {
+    pub(crate) fn label(&self, event_type: &str) -> String {
         if event_type == events::TEST_TYPE {
             return "Test".into();
         }
@@ -224,7 +225,11 @@ impl Hub {
                 let row = reader.row(&record);
                 let data = db::deliveries::claimed(conn, record.seq)?.data;
                 let body = String::from_utf8_lossy(&data).into_owned();
-                let attempts: Vec<Attempt> = db::attempts::of(conn, record.seq)?
+                let attempts = db::attempts::of(conn, record.seq)?;
+                let doubt = attempts
+                    .last()
+                    .and_then(|a| receivers::doubt(&a.ended, &row.who));
+                let attempts: Vec<Attempt> = attempts
                     .into_iter()
                     .map(|a| attempt(a, &row, &body))
                     .collect();
@@ -232,7 +237,7 @@ impl Hub {
                     record.finished_at.map(|at| reader.moment(at)),
                     record.due_at.map(|at| reader.moment(at)),
                 );
-                let first_failure = attempts.iter().find_map(|a| a.error.clone());
+                let explanation = explanation(&record, &row, &attempts, doubt);
                 Ok(DeliveryDetail {
                     sentence: explain::delivery(
                         record.status,
@@ -242,10 +247,7 @@ impl Hub {
                         finished.as_deref(),
                         due.as_deref(),
                     ),
-                    explanation: match record.status {
-                        Status::Success => first_failure,
-                        _ => row.error.clone(),
-                    },
+                    explanation,
                     actions: super::act::actions(record.status, record.reason),
                     body,
                     attempts,
@@ -304,7 +306,7 @@ impl Hub {
                 let row = db::events::get(conn, workspace, id)?
                     .ok_or_else(|| Error::not_found("event"))?;
                 let reader = Reader::new(conn, workspace, now)?;
-                let deliveries = db::deliveries::of_event(conn, row.seq)?
+                let deliveries = db::deliveries::of_event(conn, &row)?
                     .iter()
                     .map(|r| reader.row(r))
                     .collect();
@@ -317,9 +319,26 @@ impl Hub {
     }
 }
 
+/// Why it stands as it does: for one that got through, what is odd about it or what went wrong
+/// first; for any other, what its last attempt met, in as much detail as the answer gives.
+fn explanation(
+    record: &DeliveryRecord,
+    row: &DeliveryRow,
+    attempts: &[Attempt],
+    doubt: Option<String>,
+) -> Option<String> {
+    if record.status == Status::Success {
+        return doubt.or_else(|| attempts.iter().find_map(|a| a.error.clone()));
+    }
+    attempts
+        .last()
+        .filter(|last| last.code.is_some() && last.code == row.code)
+        .map_or_else(|| row.error.clone(), |last| last.error.clone())
+}
+
 fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attempt {
     let (ended, who) = (row.ended, &of.who);
-    let error = ended.failure.as_ref().map(|f| explain::failure(f, who));
+    let error = receivers::failure(&ended, who);
     let summary = match (&error, row.finished_at, ended.status) {
         (Some(error), ..) => error.clone(),
         (None, None, _) => format!("Being sent to {who}."),
@@ -340,7 +359,14 @@ fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attem
         request_url: ended.request_url.unwrap_or_default(),
         request_headers: ended
             .signed_at
-            .map(|at| send::shown(&of.event_id.to_string(), &of.event_type, at))
+            .map(|at| {
+                send::shown(
+                    &of.event_id.to_string(),
+                    &of.event_type,
+                    at,
+                    ended.further_headers,
+                )
+            })
             .unwrap_or_default(),
         request_body: body.to_owned(),
         response_headers: ended.response_headers,

@@ -265,12 +265,10 @@ fn classify(error: &reqwest::Error) -> Failure {
                 Io::TimedOut => return Failure::timed_out(10),
                 _ => {}
             }
-            // A TLS error hides inside an io::Error, which does not give it as its source.
-            if let Some(tls) = io
-                .get_ref()
-                .and_then(|inner| inner.downcast_ref::<rustls::Error>())
-            {
-                return Failure::trouble(Code::Unreachable, tls_trouble(tls));
+            // What an io::Error holds is not its source: a TLS error hides there, at times two deep.
+            if let Some(held) = io.get_ref() {
+                cause = Some(held);
+                continue;
             }
         }
         cause = this.source();
@@ -306,6 +304,9 @@ fn tls_trouble(error: &rustls::Error) -> Trouble {
         rustls::Error::InvalidCertificate(
             Certificate::NotValidForName | Certificate::NotValidForNameContext { .. },
         ) => Trouble::CertificateName,
+        rustls::Error::InvalidCertificate(
+            Certificate::NotValidYet | Certificate::NotValidYetContext { .. },
+        ) => Trouble::CertificateEarly,
         rustls::Error::InvalidCertificate(_) => Trouble::CertificateUnknown,
         _ => Trouble::Tls,
     }

@@ -102,7 +102,7 @@ pub(crate) fn finish(
                     None
                 };
                 if let Some(reason) = reason {
-                    db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason))?;
+                    db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason), now)?;
                     db::deliveries::hold_pending(tx.conn(), &out.endpoint, Reason::Paused)?;
                     tx.webhooks_changed();
                     tx.announce(Some(out.workspace), Topic::Webhooks);
@@ -145,4 +145,191 @@ pub(crate) fn finish(
     }
     tx.announce(Some(out.workspace), Topic::Deliveries);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::{Config, SecretsPlace};
+    use crate::ids::{WebhookId, WorkspaceId};
+    use crate::problems::ProblemAction;
+    use crate::webhooks::NewWebhook;
+    use crate::{Hub, clock::Clock};
+
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    const START: Time = Time::from_ms(1_795_493_359_000);
+
+    async fn shop(home: &std::path::Path) -> (Arc<Hub>, Clock, WorkspaceId, WebhookId) {
+        let clock = Clock::standing_at(START);
+        let mut config = Config::new(home.to_owned());
+        config.clock = clock.clone();
+        config.secrets = SecretsPlace::Keychain;
+        let hub = Hub::open(config).await.unwrap();
+        let workspace = hub.workspaces().await.unwrap()[0].id;
+        let id = WebhookId::new();
+        let settings = Settings::new(
+            NewWebhook {
+                name: "Cash desk".into(),
+                url: "https://shop.example/".into(),
+                events: vec!["*".into()],
+                retry_attempts: Some(20),
+                ..NewWebhook::default()
+            },
+            START,
+        );
+        hub.db
+            .write(move |tx| {
+                tx.webhooks_changed();
+                db::webhooks::insert(tx.conn(), workspace, id, &settings, None)
+            })
+            .await
+            .unwrap();
+        (hub, clock, workspace, id)
+    }
+
+    async fn record(hub: &Hub, workspace: WorkspaceId, number: u32) {
+        let event = serde_json::from_str(&format!(
+            r#"{{"type":"contact.created","data":{{"contactId":"{number}"}}}}"#
+        ));
+        hub.record_event(workspace, event.unwrap(), "test")
+            .await
+            .unwrap();
+    }
+
+    /// Everything due is tried once, and fails.
+    async fn fail(hub: &Hub, webhook: WebhookId) {
+        let now = hub.now();
+        let lanes = hub.lanes.clone();
+        hub.db
+            .write(move |tx| {
+                let endpoint = webhook.to_string();
+                let settings = Arc::new(
+                    db::webhooks::by_endpoint(tx.conn(), &endpoint)?
+                        .unwrap()
+                        .settings,
+                );
+                let far = now.plus_ms(DAY_MS);
+                for due in db::deliveries::due(tx.conn(), &endpoint, far, 100)? {
+                    let number = due.attempts + 1;
+                    db::attempts::start(tx.conn(), due.seq, number, due.trigger, now)?;
+                    db::deliveries::claim(tx.conn(), due.seq, number, far)?;
+                    let row = db::deliveries::claimed(tx.conn(), due.seq)?;
+                    let out = Outgoing {
+                        delivery: due.seq,
+                        number,
+                        id: row.id,
+                        workspace: row.workspace,
+                        endpoint: endpoint.as_str().into(),
+                        settings: settings.clone(),
+                        event_id: row.event_id,
+                        event_type: row.event_type,
+                        subject: row.subject,
+                        test: false,
+                        body: row.data.into(),
+                        damaged: false,
+                    };
+                    let ended = Ended {
+                        failure: Some(Failure::status(Code::ProviderDown, 500)),
+                        status: Some(500),
+                        ..Ended::default()
+                    };
+                    finish(tx, &out, &ended, None, now, 0.0, &lanes)?;
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+    }
+
+    #[tokio::test]
+    async fn after_five_days_of_nothing_but_failures_a_webhook_is_paused_and_its_queue_held() {
+        let home = tempfile::tempdir().unwrap();
+        let (hub, clock, workspace, id) = shop(home.path()).await;
+        for day in 0..5 {
+            for hour in 0..3 {
+                record(&hub, workspace, day * 10 + hour).await;
+            }
+            fail(&hub, id).await;
+            let webhook = hub.webhook(workspace, id).await.unwrap();
+            assert!(webhook.is_active, "still called on day {day}");
+            assert_eq!(webhook.last_triggered, Some(hub.now()));
+            assert!(webhook.last_error.is_some());
+            clock.advance_ms(DAY_MS);
+        }
+        record(&hub, workspace, 100).await;
+        fail(&hub, id).await;
+        record(&hub, workspace, 101).await;
+        let webhook = hub.webhook(workspace, id).await.unwrap();
+        assert_eq!(webhook.paused_reason, Some(PausedReason::Failing));
+        assert_eq!(
+            (webhook.held, webhook.waiting),
+            (17, 0),
+            "nothing is dropped"
+        );
+
+        let problems = hub.problems(workspace).await.unwrap().problems;
+        assert_eq!(problems.len(), 1);
+        assert_eq!(webhook.problem_id.as_ref(), Some(&problems[0].id));
+        assert_eq!(problems[0].buttons[0].label, "Send the 17");
+        assert_eq!(problems[0].first.len(), 3);
+        let done = hub
+            .resolve_problem(workspace, &problems[0].id, ProblemAction::Resume)
+            .await
+            .unwrap();
+        assert_eq!(done.deliveries, 17);
+        let after = hub.problems(workspace).await.unwrap();
+        assert!(after.problems.is_empty());
+        assert_eq!(after.solved[0].title, "Cash desk is called again.");
+        let webhook = hub.webhook(workspace, id).await.unwrap();
+        assert_eq!((webhook.held, webhook.waiting), (0, 17));
+        hub.stop().await;
+    }
+
+    #[tokio::test]
+    async fn ten_tries_are_too_few_while_the_five_days_are_not_over() {
+        let home = tempfile::tempdir().unwrap();
+        let (hub, clock, workspace, id) = shop(home.path()).await;
+        for number in 0..12 {
+            record(&hub, workspace, number).await;
+        }
+        fail(&hub, id).await;
+        clock.advance_ms(5 * DAY_MS - 1000);
+        fail(&hub, id).await;
+        assert!(hub.webhook(workspace, id).await.unwrap().is_active);
+        hub.stop().await;
+    }
+
+    #[tokio::test]
+    async fn problems_and_lists_go_by_indexes_and_never_scan_the_log() {
+        let home = tempfile::tempdir().unwrap();
+        let (hub, _, _, _) = shop(home.path()).await;
+        let plans = hub
+            .db
+            .read(|conn| {
+                let mut plans = Vec::new();
+                for sql in [
+                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
+                    "SELECT status_reason, count(*), min(created_at) FROM deliveries WHERE endpoint = 'a' AND status = 'held' GROUP BY status_reason",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'held'",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'pending'",
+                ] {
+                    let plan: String = conn.query_row(
+                        &format!("EXPLAIN QUERY PLAN {sql}"),
+                        [],
+                        |r| r.get(3),
+                    )?;
+                    plans.push(plan);
+                }
+                Ok(plans)
+            })
+            .await
+            .unwrap();
+        for plan in plans {
+            assert!(plan.contains("USING COVERING INDEX"), "{plan}");
+        }
+        hub.stop().await;
+    }
 }

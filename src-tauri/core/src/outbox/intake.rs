@@ -15,7 +15,7 @@ use crate::deliveries::{Channel, Trigger};
 use crate::error::{Error, Result};
 use crate::events::{self, Checked, EventType, NewEvent, NewEventType, Recorded};
 use crate::hub::Hub;
-use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::ids::WorkspaceId;
 use crate::outbox::lanes::Lanes;
 
 /// The way to the worker, where one runs.
@@ -235,18 +235,18 @@ fn record(
     let subscriptions = tx.subscriptions(workspace)?;
     let told: Vec<_> = subscriptions
         .iter()
-        .filter(|s| s.wants(&event.event_type))
+        .filter(|s| s.wants(&event.event_type, &event.data))
         .collect();
-    let event_id = EventId::new();
+    let (event_id, occurred_at) = (tx.event_id(now), event.occurred_at.unwrap_or(now));
     let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
-    let event_seq = db::events::insert(
+    db::events::insert(
         tx.conn(),
         &db::events::NewRow {
             id: event_id,
             workspace,
             event_type: &event.event_type,
             subject: event.subject.as_deref(),
-            occurred_at: event.occurred_at.unwrap_or(now),
+            occurred_at,
             received_at: now,
             source,
             data: event.data.as_bytes(),
@@ -254,9 +254,10 @@ fn record(
             idempotency_key: event.idempotency_key.as_deref(),
             fingerprint,
             deliveries,
+            first_delivery: tx.next_delivery(),
         },
     )?;
-    let body = Bytes::from(event.data.into_string());
+    let data = Bytes::copy_from_slice(event.data.as_bytes());
     for to in told {
         let blocked = match &event.subject {
             Some(subject) if !to.paused => {
@@ -267,7 +268,7 @@ fn record(
         let claim = if to.paused || blocked || dispatch.is_none() {
             None
         } else {
-            lanes.claim_new(&to.endpoint)
+            lanes.claim_new(&to.endpoint, to.settings.rate_limit)
         };
         let state = match (&claim, to.paused, blocked) {
             (Some(_), ..) => NewState::Sending(lease_until(now)),
@@ -275,13 +276,14 @@ fn record(
             (None, _, true) => NewState::AfterEarlier,
             (None, false, false) => NewState::Due,
         };
-        let id = DeliveryId::new();
-        let delivery = db::deliveries::insert(
+        let id = tx.delivery_id(now);
+        let delivery = id.row();
+        db::deliveries::insert(
             tx.conn(),
             &db::deliveries::NewRow {
                 id,
                 workspace,
-                event_seq,
+                event_seq: event_id.row(),
                 channel: Channel::Webhook,
                 endpoint: &to.endpoint,
                 event_type: &event.event_type,
@@ -292,6 +294,17 @@ fn record(
                 now,
             },
         )?;
+        let rendered = to
+            .settings
+            .format
+            .render(&event.event_type, occurred_at, &event.data);
+        let body = match rendered {
+            None => data.clone(),
+            Some(body) => {
+                db::bodies::insert(tx.conn(), delivery, body.as_bytes())?;
+                Bytes::from(body)
+            }
+        };
         match (claim, dispatch) {
             (Some(claim), Some(dispatch)) => {
                 db::attempts::start(tx.conn(), delivery, 1, Trigger::Auto, now)?;
@@ -306,7 +319,7 @@ fn record(
                     event_type: event.event_type.clone(),
                     subject: event.subject.clone(),
                     test: false,
-                    body: body.clone(),
+                    body,
                     damaged: false,
                 };
                 let dispatch = dispatch.clone();

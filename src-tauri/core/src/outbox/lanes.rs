@@ -6,11 +6,16 @@
 //! may take another of either only while it has less than half of what is still free, so that a few
 //! that hang never take everything: the dynamic threshold of Choudhury and Hahne (IEEE/ACM ToN
 //! 6(2), 1998) with α = ½. One whose last try ran into the deadline may have two.
+//!
+//! An endpoint with a limit of calls a second is paced before it gets a slot, and claims no more
+//! than a second's worth: what has to wait, waits in the database and takes nobody's place.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::clock::Time;
 
@@ -31,9 +36,13 @@ struct Limit {
 }
 
 impl Limit {
-    /// How many more an endpoint may take that has `own` of `taken`.
-    fn room(&self, own: usize, taken: usize, slow: bool) -> usize {
-        let most = if slow { WHEN_SLOW } else { self.per_endpoint };
+    /// How many an endpoint may have at most.
+    fn most(&self, slow: bool) -> usize {
+        if slow { WHEN_SLOW } else { self.per_endpoint }
+    }
+
+    /// How many more an endpoint may take that has `own` of `taken`, and may have `most`.
+    fn room(&self, own: usize, taken: usize, most: usize) -> usize {
         let free = self.in_all.saturating_sub(taken);
         // own + n may grow as long as own + n < (free - n) / 2.
         let fair = free.saturating_sub(2 * own).div_ceil(3);
@@ -55,6 +64,19 @@ struct Lane {
     backlog: bool,
     /// When the next of its rows is due.
     next_due: Option<Time>,
+    /// Calls a second at most, and when the next may start.
+    rate: Option<u32>,
+    next_call: Option<Instant>,
+}
+
+impl Lane {
+    /// What is claimed waits in memory: of an endpoint that is paced, no more than a second's.
+    fn most_claims(&self) -> usize {
+        let paced = self
+            .rate
+            .map_or(usize::MAX, |rate| (rate as usize).max(WHEN_SLOW));
+        CLAIMS.most(self.slow).min(paced)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -94,11 +116,11 @@ impl Table {
         if self.closed {
             return 0;
         }
-        let (own, slow) = self
+        let (own, most) = self
             .lanes
             .get(endpoint)
-            .map_or((0, false), |l| (l.claims, l.slow));
-        CLAIMS.room(own, self.claims, slow)
+            .map_or((0, CLAIMS.per_endpoint), |l| (l.claims, l.most_claims()));
+        CLAIMS.room(own, self.claims, most)
     }
 
     fn lane(&mut self, endpoint: &str) -> (Arc<str>, &mut Lane) {
@@ -115,6 +137,8 @@ impl Table {
             slow: false,
             backlog: true,
             next_due: None,
+            rate: None,
+            next_call: None,
         });
         (key, lane)
     }
@@ -139,8 +163,9 @@ impl Lanes {
 
     /// A claim for a delivery that is just being queued; none when older ones wait, or too many are
     /// claimed. Then the endpoint has a backlog, and the worker comes for it.
-    pub(crate) fn claim_new(&self, endpoint: &str) -> Option<Claim> {
+    pub(crate) fn claim_new(&self, endpoint: &str, rate: Option<u32>) -> Option<Claim> {
         let mut table = self.table();
+        table.lane(endpoint).1.rate = rate;
         let room = table.room_to_claim(endpoint);
         let (_, lane) = table.lane(endpoint);
         if lane.backlog || room == 0 {
@@ -157,6 +182,39 @@ impl Lanes {
         self.claims(&mut table, endpoint, room)
     }
 
+    /// Gives back the claims that are too many for an endpoint that is paced.
+    pub(crate) fn paced(&self, endpoint: &str, rate: Option<u32>, claims: &mut Vec<Claim>) {
+        let excess = {
+            let mut table = self.table();
+            let (_, lane) = table.lane(endpoint);
+            lane.rate = rate;
+            lane.claims.saturating_sub(lane.most_claims())
+        };
+        claims.truncate(claims.len().saturating_sub(excess));
+    }
+
+    /// Waits until the pace of an endpoint allows its next call. Nothing is held meanwhile.
+    pub(crate) async fn pace(&self, endpoint: &str, rate: Option<u32>) {
+        if let Some(turn) = self.turn(endpoint, rate) {
+            tokio::time::sleep_until(turn).await;
+        }
+    }
+
+    /// When an endpoint's next call may start: one each `1/rate` second, in the order of asking.
+    fn turn(&self, endpoint: &str, rate: Option<u32>) -> Option<Instant> {
+        let mut table = self.table();
+        let (_, lane) = table.lane(endpoint);
+        lane.rate = rate;
+        let Some(rate) = rate else {
+            lane.next_call = None;
+            return None;
+        };
+        let now = Instant::now();
+        let turn = lane.next_call.map_or(now, |next| next.max(now));
+        lane.next_call = Some(turn + Duration::from_secs(1) / rate.max(1));
+        Some(turn)
+    }
+
     /// Waits for leave to make a call.
     pub(crate) async fn slot(&self, endpoint: &str) -> Slot {
         let mut waited = false;
@@ -168,7 +226,7 @@ impl Lanes {
                 if waited {
                     lane.waiting -= 1;
                 }
-                if SLOTS.room(lane.in_flight, taken, lane.slow) > 0 {
+                if SLOTS.room(lane.in_flight, taken, SLOTS.most(lane.slow)) > 0 {
                     lane.in_flight += 1;
                     table.in_flight += 1;
                     return Slot {
@@ -354,12 +412,26 @@ mod tests {
     fn a_newer_delivery_never_overtakes_a_backlog() {
         let lanes = Lanes::default();
         assert!(
-            lanes.claim_new("a").is_none(),
+            lanes.claim_new("a", None).is_none(),
             "rows of an earlier run may wait"
         );
         lanes.claimed("a", false, None);
-        assert!(lanes.claim_new("a").is_some());
+        assert!(lanes.claim_new("a", None).is_some());
         lanes.look("a");
-        assert!(lanes.claim_new("a").is_none());
+        assert!(lanes.claim_new("a", None).is_none());
+    }
+
+    #[test]
+    fn a_paced_endpoint_is_called_evenly_and_claims_a_second_s_worth() {
+        let lanes = Lanes::default();
+        let turns: Vec<_> = (0..11).map(|_| lanes.turn("a", Some(5)).unwrap()).collect();
+        let gaps: Vec<_> = turns.windows(2).map(|t| t[1] - t[0]).collect();
+        assert!(gaps.iter().all(|gap| *gap == Duration::from_millis(200)));
+        let mut claims = lanes.claim_all("a");
+        assert_eq!(claims.len(), 5);
+        lanes.paced("a", Some(1), &mut claims);
+        assert_eq!(claims.len(), 2);
+        assert_eq!(lanes.turn("b", None), None);
+        assert_eq!(lanes.claim_all("b").len(), 48, "others are not paced");
     }
 }

@@ -21,6 +21,7 @@ use crate::deliveries::Reason;
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::outcome::{Code, Failure, Trouble};
+use crate::webhooks::kept::Kept;
 use crate::webhooks::send::{self, Message, Sent};
 
 /// The longest sleep: then clock, leases and network are looked at.
@@ -102,6 +103,9 @@ impl Hub {
 
     /// Sends one and records how it went.
     async fn deliver(self: Arc<Self>, out: Outgoing, claim: Claim) {
+        self.lanes
+            .pace(&out.endpoint, out.settings.rate_limit)
+            .await;
         let slot = self.lanes.slot(&out.endpoint).await;
         let sent = self.send(&out).await;
         let slow = sent
@@ -143,8 +147,8 @@ impl Hub {
         if out.damaged {
             return failed(Failure::trouble(Code::Internal, Trouble::Damaged));
         }
-        let secret = match self.secrets.get(out.workspace, &out.endpoint).await {
-            Ok(secret) => secret,
+        let kept = match self.secrets.get(out.workspace, &out.endpoint).await {
+            Ok(item) => Kept::read(&item),
             Err(error) => return failed(error.failure()),
         };
         let event_id = out.event_id.to_string();
@@ -156,7 +160,7 @@ impl Hub {
         let mut sent = send::send(
             &self.http,
             &out.settings,
-            &secret,
+            &kept,
             message,
             self.now(),
             self.own_port(),
@@ -289,6 +293,7 @@ impl Hub {
                 Ok(())
             });
         }
+        self.end_overlaps(now).await;
         let waits = !offline.is_empty();
         for (endpoint, workspace) in offline {
             let at = endpoint.clone();
@@ -318,7 +323,11 @@ impl Hub {
     fn let_go(&self, endpoint: String, workspace: crate::ids::WorkspaceId, reason: Reason) {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db.write_later(move |tx| {
-            db::deliveries::release_held(tx.conn(), &endpoint, reason, now)?;
+            if reason == Reason::Keychain {
+                db::problems::unlocked(tx.conn(), workspace, &endpoint, now)?;
+            } else {
+                db::deliveries::release_held(tx.conn(), &endpoint, reason, now)?;
+            }
             tx.announce(Some(workspace), Topic::Deliveries);
             tx.announce(None, Topic::Network);
             tx.after_commit(move || lanes.look(&endpoint));
@@ -369,6 +378,7 @@ fn claim_for(
         return Ok(Vec::new());
     }
     let settings = Arc::new(webhook.settings);
+    lanes.paced(endpoint, settings.rate_limit, &mut claims);
     let wanted = claims.len();
     let due = db::deliveries::due(tx.conn(), endpoint, now, wanted)?;
     let more = due.len() == wanted;

@@ -112,8 +112,8 @@ impl Hub {
                 };
                 let (arm, sentence) = sentence(&counts, offline, stopped, paused, rows.is_empty());
                 let mut just_now = Vec::new();
-                for event in db::events::newest(conn, workspace, STORIES)? {
-                    let plates = db::deliveries::of_event(conn, event.seq)?
+                for event in db::events::latest(conn, workspace, STORIES)? {
+                    let plates = db::deliveries::of_event(conn, &event)?
                         .iter()
                         .map(|record| {
                             let row = reader.row(record);

@@ -1,15 +1,28 @@
 //! Webhooks: endpoints of other software that are told about events.
 //!
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
-//! is [`signature`], how it is made is `send`; when, is the outbox.
+//! is [`signature`], how it is made is `send`; what the key store keeps for it is `kept`, what may
+//! stand in own headers `headers`, how a secret is changed `rotation`; when, is the outbox.
+//! What the other side needs is [`receiver`].
 
+pub(crate) mod headers;
+pub(crate) mod kept;
+pub mod receiver;
+mod rotation;
 pub(crate) mod send;
 pub mod signature;
 pub(crate) mod store;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+
+pub use headers::OwnHeaders;
+pub use rotation::{Rotate, Rotated, RotatedSecret, RotationFinished};
 
 use crate::clock::Time;
+use crate::condition::Condition;
 use crate::error::FieldError;
 use crate::explain::State;
 use crate::ids::{DeliveryId, WebhookId};
@@ -44,11 +57,13 @@ pub struct Webhook {
     pub timeout_seconds: u32,
     /// The owner said: this is on my own network.
     pub allow_private_network: bool,
-    /// Only events that fit; null is all.
+    /// Only events that fit, as it was handed in; null is all.
     #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
-    pub filter: Option<serde_json::Value>,
+    pub filter: Option<Box<RawValue>>,
     /// Names of own headers; their values are secrets.
     pub header_names: Vec<String>,
+    /// Calls a second at most; null is without a limit.
+    pub rate_limit_per_second: Option<u32>,
     /// Deliveries that ended: `successfulCalls + failedCalls`. Tests do not count.
     pub total_calls: u64,
     /// Deliveries that got through.
@@ -63,6 +78,8 @@ pub struct Webhook {
     pub secret_created_at: Time,
     /// Until when the former secret is valid too.
     pub previous_secret_valid_until: Option<Time>,
+    /// How old the secret is.
+    pub secret_age: SecretAge,
     /// Why it is paused.
     pub paused_reason: Option<PausedReason>,
     /// Word, shape and role.
@@ -77,9 +94,22 @@ pub struct Webhook {
     pub days: Vec<Day>,
     /// Share of deliveries that got through, 0 to 1; from 20 ended deliveries on.
     pub success_rate: Option<f64>,
+    /// What of it needs the owner most, if anything does.
+    pub problem_id: Option<String>,
     /// The signing secret: only in the answer that made it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+}
+
+/// How old a signing secret is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct SecretAge {
+    /// "Made 12 days ago."
+    pub sentence: String,
+    /// From 180 days on: time to change it.
+    pub is_old: bool,
 }
 
 /// What ended on one day.
@@ -104,6 +134,21 @@ pub enum Format {
     /// The event's `data`, byte for byte.
     #[default]
     Payload,
+    /// `{"type","timestamp","data"}` around the same bytes.
+    Envelope,
+}
+
+impl Format {
+    /// The body of a call, unless it is `data` itself. Made once and stored.
+    pub(crate) fn render(self, event_type: &str, occurred_at: Time, data: &str) -> Option<String> {
+        match self {
+            Self::Payload => None,
+            // Names of types need no escaping: `[a-z0-9_.]`.
+            Self::Envelope => Some(format!(
+                r#"{{"type":"{event_type}","timestamp":"{occurred_at}","data":{data}}}"#
+            )),
+        }
+    }
 }
 
 /// How the gaps between tries grow.
@@ -131,8 +176,13 @@ pub enum PausedReason {
     Failing,
 }
 
+/// A member that may be null to say so: `Some(None)`.
+fn said<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
 /// A webhook to be made.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub struct NewWebhook {
@@ -163,6 +213,16 @@ pub struct NewWebhook {
     /// 5 to 60; default 15.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
+    /// Own headers by name; values are secrets and not shown again.
+    #[serde(default)]
+    pub headers: Option<OwnHeaders>,
+    /// Only events that fit: `{all|any:[{path,op,value}]}`; null is all.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub filter: Option<Box<RawValue>>,
+    /// 1 to 1,000; null is without a limit.
+    #[serde(default)]
+    pub rate_limit_per_second: Option<u32>,
 }
 
 /// What is to be different; what is absent stays.
@@ -197,6 +257,80 @@ pub struct WebhookPatch {
     /// 5 to 60.
     #[serde(default)]
     pub timeout_seconds: Option<u32>,
+    /// What the body looks like from the next event on.
+    #[serde(default)]
+    pub format: Option<Format>,
+    /// Own headers by name; null removes one, others stay. Dropped when scheme, host or port of
+    /// `url` change, but for those in the same request.
+    #[serde(default)]
+    pub headers: Option<OwnHeaders>,
+    /// Only events that fit; null is all.
+    #[serde(default, deserialize_with = "said")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub filter: Option<Option<Box<RawValue>>>,
+    /// 1 to 1,000; null is without a limit.
+    #[serde(default, deserialize_with = "said")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<u32>))]
+    pub rate_limit_per_second: Option<Option<u32>>,
+}
+
+/// A webhook after it was changed.
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct Changed {
+    /// As it stands now.
+    pub webhook: Webhook,
+    /// What the change had to give up.
+    pub warnings: Vec<FieldError>,
+}
+
+/// A filter to be tried on what has happened.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct FilterTest {
+    /// Known types, or `["*"]`.
+    pub events: Vec<String>,
+    /// The filter.
+    #[cfg_attr(feature = "schema", schema(value_type = Object))]
+    pub filter: Box<RawValue>,
+    /// Events from then on; else the last 30 days.
+    #[serde(default)]
+    pub since: Option<Time>,
+}
+
+/// What a filter would have let through.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct FilterTested {
+    /// Events of these types that were looked at, the newest 10,000 at most.
+    pub checked: u64,
+    /// How many fit.
+    pub matched: u64,
+    /// The same in words.
+    pub sentence: String,
+    /// The newest 20, fit or not.
+    pub samples: Vec<FilterSample>,
+}
+
+/// One event before a filter.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct FilterSample {
+    /// The event.
+    pub event_id: crate::ids::EventId,
+    /// When it was recorded.
+    pub at: Time,
+    /// "New booking"
+    pub label: String,
+    /// "Maria Petersen, cut and colour"
+    pub what: String,
+    /// Whether it fits.
+    pub matches: bool,
+    /// Why: "price is 30, not more than 50."
+    pub why: String,
 }
 
 /// How a test of a webhook went: one attempt.
@@ -253,21 +387,27 @@ pub(crate) struct Settings {
     pub(crate) name: String,
     pub(crate) url: String,
     pub(crate) events: Vec<String>,
+    pub(crate) filter: Option<Box<RawValue>>,
     pub(crate) format: Format,
     pub(crate) retry_attempts: u32,
     pub(crate) retry_delay: u32,
     pub(crate) retry_schedule: Schedule,
     pub(crate) timeout_seconds: u32,
     pub(crate) allow_private_network: bool,
+    pub(crate) rate_limit: Option<u32>,
+    pub(crate) header_names: Vec<String>,
+    pub(crate) secret_created_at: Time,
+    pub(crate) previous_secret_valid_until: Option<Time>,
 }
 
-impl From<NewWebhook> for Settings {
-    fn from(new: NewWebhook) -> Self {
+impl Settings {
+    pub(crate) fn new(new: NewWebhook, now: Time) -> Self {
         let schedule = new.retry_schedule.unwrap_or_default();
         Self {
             name: new.name.trim().to_owned(),
             url: new.url.trim().to_owned(),
             events: new.events,
+            filter: new.filter,
             format: new.format.unwrap_or_default(),
             retry_attempts: new.retry_attempts.unwrap_or(match schedule {
                 Schedule::Exponential => 3,
@@ -277,18 +417,21 @@ impl From<NewWebhook> for Settings {
             retry_schedule: schedule,
             timeout_seconds: new.timeout_seconds.unwrap_or(15),
             allow_private_network: new.allow_private_network.unwrap_or(false),
+            rate_limit: new.rate_limit_per_second,
+            header_names: new.headers.unwrap_or_default().names_after(&[]),
+            secret_created_at: now,
+            previous_secret_valid_until: None,
         }
     }
-}
 
-impl Settings {
-    /// Takes over what `patch` says.
-    fn apply(&mut self, patch: &WebhookPatch) {
+    /// Takes over what `patch` says; the warnings are what that had to give up.
+    fn apply(&mut self, patch: &WebhookPatch) -> Vec<FieldError> {
         fn set<T: Clone>(place: &mut T, value: &Option<T>) {
             if let Some(value) = value {
                 place.clone_from(value);
             }
         }
+        let before = kept::origin(&self.url);
         set(
             &mut self.name,
             &patch.name.as_ref().map(|n| n.trim().to_owned()),
@@ -298,6 +441,8 @@ impl Settings {
             &patch.url.as_ref().map(|u| u.trim().to_owned()),
         );
         set(&mut self.events, &patch.events);
+        set(&mut self.filter, &patch.filter);
+        set(&mut self.format, &patch.format);
         set(&mut self.retry_attempts, &patch.retry_attempts);
         set(&mut self.retry_delay, &patch.retry_delay);
         set(&mut self.retry_schedule, &patch.retry_schedule);
@@ -306,11 +451,37 @@ impl Settings {
             &mut self.allow_private_network,
             &patch.allow_private_network,
         );
+        set(&mut self.rate_limit, &patch.rate_limit_per_second);
+        let mut warnings = Vec::new();
+        let given = patch
+            .headers
+            .as_ref()
+            .map_or(Cow::Owned(OwnHeaders::default()), Cow::Borrowed);
+        if kept::origin(&self.url) != before {
+            let after = given.names_after(&[]);
+            let dropped: Vec<_> = std::mem::take(&mut self.header_names)
+                .into_iter()
+                .filter(|name| !after.iter().any(|n| n.eq_ignore_ascii_case(name)))
+                .collect();
+            if !dropped.is_empty() {
+                warnings.push(FieldError::new(
+                    "headers",
+                    "dropped",
+                    format!(
+                        "The address is another one now, so the values of {} are gone. Enter them again if {} should get them.",
+                        dropped.join(", "),
+                        host_of(&self.url)
+                    ),
+                ));
+            }
+        }
+        self.header_names = given.names_after(&self.header_names);
+        warnings
     }
 
     /// What is wrong with these settings, field by field. `known` are the workspace's event types.
     fn check<'a>(&self, known: impl Iterator<Item = &'a str> + Clone) -> Vec<FieldError> {
-        let mut wrong = Vec::new();
+        let mut wrong = check_events(&self.events, known);
         let mut say = |path: &str, code: &str, message: String| {
             wrong.push(FieldError::new(path, code, message))
         };
@@ -324,26 +495,19 @@ impl Settings {
         if let Err(message) = crate::http::guard::check_url(&self.url, self.allow_private_network) {
             say("url", message.code, message.sentence.into());
         }
-        if self.events.is_empty() {
+        if self.rate_limit.is_some_and(|n| !(1..=1000).contains(&n)) {
             say(
-                "events",
-                "required",
-                "Choose at least one event type, or all of them with [\"*\"].".into(),
+                "rateLimitPerSecond",
+                "out_of_range",
+                "Calls a second may be 1 to 1,000, or null for no limit.".into(),
             );
         }
-        if !self.is_all() {
-            for (i, name) in self.events.iter().enumerate() {
-                if !known.clone().any(|k| k == name) {
-                    let hint = crate::events::nearest(name, known.clone())
-                        .map(|n| format!(" Did you mean “{n}”?"))
-                        .unwrap_or_default();
-                    say(
-                        &format!("events.{i}"),
-                        "unknown",
-                        format!("There is no event type of this name.{hint}"),
-                    );
-                }
-            }
+        if self.header_names.len() > headers::MOST {
+            say(
+                "headers",
+                "too_many",
+                "A webhook may have 32 headers of its own.".into(),
+            );
         }
         if self.retry_attempts > 20 {
             say(
@@ -366,12 +530,47 @@ impl Settings {
                 "The time limit may be 5 to 60 seconds.".into(),
             );
         }
+        if let Some(Err(found)) = self
+            .filter
+            .as_ref()
+            .map(|filter| Condition::read(filter, "filter"))
+        {
+            wrong.extend(found);
+        }
         wrong
     }
+}
 
-    fn is_all(&self) -> bool {
-        self.events == ["*"]
+/// What is wrong with a choice of event types.
+fn check_events<'a>(
+    events: &[String],
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Vec<FieldError> {
+    if events.is_empty() {
+        return vec![FieldError::new(
+            "events",
+            "required",
+            "Choose at least one event type, or all of them with [\"*\"].",
+        )];
     }
+    if events == ["*"] {
+        return Vec::new();
+    }
+    events
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !known.clone().any(|k| k == *name))
+        .map(|(i, name)| {
+            let hint = crate::events::nearest(name, known.clone())
+                .map(|n| format!(" Did you mean “{n}”?"))
+                .unwrap_or_default();
+            FieldError::new(
+                format!("events.{i}"),
+                "unknown",
+                format!("There is no event type of this name.{hint}"),
+            )
+        })
+        .collect()
 }
 
 /// The host of a URL, with its port where that is unusual; the whole text when it is none.

@@ -3,16 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretString};
-
-use super::Settings;
-use super::signature;
+use super::headers::{self, MASK};
+use super::kept::{Kept, Valid};
+use super::{Settings, signature};
 use crate::clock::Time;
 use crate::db::attempts::Ended;
 use crate::http::{Call, Called, Http, elapsed_ms, guard};
 use crate::outcome::{Code, Failure};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// What is to be sent.
 pub(crate) struct Message<'a> {
@@ -27,14 +26,11 @@ pub(crate) struct Sent {
     pub(crate) retry_after: Option<String>,
 }
 
-/// What is kept of a header whose value is nobody's business.
-const MASK: &str = "••••••";
-
 /// Calls the receiver once. `own_port` is where our own API listens: it is never called.
 pub(crate) async fn send(
     http: &Http,
     settings: &Settings,
-    secret: &SecretString,
+    kept: &Kept,
     message: Message<'_>,
     now: Time,
     own_port: Option<u16>,
@@ -59,7 +55,8 @@ pub(crate) async fn send(
     {
         return failed(Failure::new(Code::BlockedAddress));
     }
-    let Some(headers) = headers(&message, secret.expose_secret(), now) else {
+    let (secrets, own) = (kept.valid(settings, now), kept.headers(settings));
+    let Some(headers) = all_headers(&message, secrets, &own, now) else {
         return failed(Failure::new(Code::Internal));
     };
     let timeout = Duration::from_secs(settings.timeout_seconds.into());
@@ -76,6 +73,7 @@ pub(crate) async fn send(
         duration_ms: Some(elapsed_ms(started)),
         request_url: Some(settings.url.clone()),
         signed_at: Some(now),
+        further_headers: further(secrets, &own),
         ..Ended::default()
     };
     let mut retry_after = None;
@@ -125,24 +123,69 @@ fn named(
     ]
 }
 
-fn headers(message: &Message<'_>, secret: &str, now: Time) -> Option<HeaderMap> {
-    let signatures = (
-        signature::hex(secret, now, &message.body),
-        signature::standard(secret, message.event_id, now, &message.body),
-    );
-    named(message.event_id, message.event_type, now, signatures)
+/// The header that carries the new secret's signature while the former one is valid too.
+const NEXT: &str = "x-webhook-signature-next";
+
+fn all_headers(
+    message: &Message<'_>,
+    secrets: Valid<'_>,
+    own: &[(&str, &str)],
+    now: Time,
+) -> Option<HeaderMap> {
+    let hex = |secret| signature::hex(secret, now, &message.body);
+    let standard = |secret| signature::standard(secret, message.event_id, now, &message.body);
+    let newest = standard(secrets.secret);
+    let (signatures, next) = match secrets.former {
+        None => ((hex(secrets.secret), newest), None),
+        Some(former) => (
+            (hex(former), format!("{newest} {}", standard(former))),
+            Some(hex(secrets.secret)),
+        ),
+    };
+    let mut all: HeaderMap = named(message.event_id, message.event_type, now, signatures)
         .into_iter()
+        .chain(next.map(|signature| (NEXT, signature)))
         .map(|(name, value)| {
             let value = HeaderValue::from_str(&value).ok()?;
             Some((HeaderName::from_static(name), value))
         })
-        .collect()
+        .collect::<Option<_>>()?;
+    for (name, value) in own {
+        // Checked when saved; what a key store was made to hold since goes nowhere.
+        if headers::wrong_name(name)
+            .or(headers::wrong_value(value))
+            .is_some()
+        {
+            return None;
+        }
+        let mut value = HeaderValue::from_str(value).ok()?;
+        value.set_sensitive(true);
+        all.insert(HeaderName::from_bytes(name.as_bytes()).ok()?, value);
+    }
+    Some(all)
 }
 
-/// The headers of a call as the log shows them: signatures masked.
-pub(crate) fn shown(event_id: &str, event_type: &str, signed_at: Time) -> BTreeMap<String, String> {
-    named(event_id, event_type, signed_at, (MASK.into(), MASK.into()))
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+/// What a call carried beside the usual headers, as the log shows it.
+fn further(secrets: Valid<'_>, own: &[(&str, &str)]) -> Option<BTreeMap<String, String>> {
+    let further: BTreeMap<_, _> = own
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), headers::masked(value)))
+        .chain(secrets.former.map(|_| (NEXT.to_owned(), MASK.to_owned())))
+        .collect();
+    (!further.is_empty()).then_some(further)
+}
+
+/// The headers of a call as the log shows them: signatures masked, own headers too.
+pub(crate) fn shown(
+    event_id: &str,
+    event_type: &str,
+    signed_at: Time,
+    further: Option<BTreeMap<String, String>>,
+) -> BTreeMap<String, String> {
+    let mut all = further.unwrap_or_default();
+    all.extend(
+        named(event_id, event_type, signed_at, (MASK.into(), MASK.into()))
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    all
 }

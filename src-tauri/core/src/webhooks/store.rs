@@ -5,25 +5,33 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
+use super::kept::Kept;
 use super::{
-    Day, NewWebhook, PausedReason, Settings, TestFailed, TestPassed, Tested, Webhook, WebhookPatch,
-    signature,
+    Changed, Day, FilterSample, FilterTest, FilterTested, NewWebhook, PausedReason, SecretAge,
+    Settings, TestFailed, TestPassed, Tested, Webhook, WebhookPatch, check_events, signature,
 };
 use crate::changes::Topic;
 use crate::clock::Time;
+use crate::condition::Condition;
 use crate::db::webhooks::WebhookRow;
-use crate::db::{self, deliveries::Standing};
+use crate::db::{self, Tx, deliveries::Standing};
+use crate::deliveries::read::Reader;
 use crate::deliveries::{Channel, Reason, Trigger};
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::events::{self, TEST_TYPE};
 use crate::explain::{self, Role, Shape, State};
 use crate::hub::Hub;
-use crate::ids::{DeliveryId, EventId, WebhookId, WorkspaceId};
+use crate::ids::{WebhookId, WorkspaceId};
 use crate::outbox::{Outgoing, finish, lease_until};
 use crate::outcome::Graceful;
+use crate::problems::{self, Solution};
+use crate::receivers;
 
 /// A percentage is shown only from so many items on.
 const FEWEST_FOR_RATE: u64 = 20;
+/// A filter is tried on so many events, and shows so many.
+const FILTER_LOOKS_BACK: u32 = 10_000;
+const FILTER_SAMPLES: usize = 20;
 
 impl Hub {
     /// The webhooks of a workspace, in the order in which they were made.
@@ -64,17 +72,26 @@ impl Hub {
     /// `Invalid` fields; `Keychain` when the secret cannot be kept: then nothing was made.
     pub async fn create_webhook(&self, workspace: WorkspaceId, new: NewWebhook) -> Result<Webhook> {
         let paused = (new.is_active == Some(false)).then_some(PausedReason::ByOwner);
-        let settings = Settings::from(new);
-        self.check_settings(workspace, &settings).await?;
-        let (id, secret, now) = (WebhookId::new(), signature::fresh_secret()?, self.now());
+        let headers = new.headers.clone().unwrap_or_default();
+        let settings = Settings::new(new, self.now());
+        let mut wrong = headers.check(false);
+        wrong.extend(self.wrong_settings(workspace, &settings).await?);
+        let (id, secret) = (WebhookId::new(), signature::fresh_secret()?);
+        let kept = Kept::new(secret.clone()).with_headers(&settings, headers.iter());
+        if !kept.fits() {
+            wrong.push(too_long());
+        }
+        if !wrong.is_empty() {
+            return Err(Error::invalid(wrong));
+        }
         // The item first, then the row that names it: a crash between leaves an orphan, never a
         // webhook without its secret.
         self.secrets
-            .put(workspace, &id.to_string(), secret.clone().into())
+            .put(workspace, &id.to_string(), kept.write())
             .await?;
         self.db
             .write(move |tx| {
-                db::webhooks::insert(tx.conn(), workspace, id, &settings, paused, now)?;
+                db::webhooks::insert(tx.conn(), workspace, id, &settings, paused)?;
                 tx.webhooks_changed();
                 tx.announce(Some(workspace), Topic::Webhooks);
                 Ok(())
@@ -85,29 +102,57 @@ impl Hub {
         Ok(webhook)
     }
 
-    /// Alters, pauses or resumes a webhook. Resuming lets go what was held.
-    ///
-    /// # Errors
-    /// `NotFound`, `Invalid` fields.
-    pub async fn update_webhook(
+    /// The settings of a webhook.
+    pub(super) async fn settings_of(
         &self,
         workspace: WorkspaceId,
         id: WebhookId,
-        patch: WebhookPatch,
-    ) -> Result<Webhook> {
-        let mut settings = self
-            .db
+    ) -> Result<Settings> {
+        self.db
             .read(move |conn| {
                 db::webhooks::get(conn, workspace, id)?
                     .map(|w| w.settings)
                     .ok_or_else(|| Error::not_found("webhook"))
             })
-            .await?;
-        settings.apply(&patch);
-        self.check_settings(workspace, &settings).await?;
+            .await
+    }
+
+    /// Alters, pauses or resumes a webhook. Resuming lets go what was held.
+    ///
+    /// # Errors
+    /// `NotFound`, `Invalid` fields; `Keychain` when values of headers cannot be kept: then nothing
+    /// was altered.
+    pub async fn update_webhook(
+        &self,
+        workspace: WorkspaceId,
+        id: WebhookId,
+        patch: WebhookPatch,
+    ) -> Result<Changed> {
+        let _altering = self.altering_items.lock().await;
+        let mut settings = self.settings_of(workspace, id).await?;
+        let had_headers = !settings.header_names.is_empty();
+        let warnings = settings.apply(&patch);
+        let headers = patch.headers.clone().unwrap_or_default();
+        let mut wrong = headers.check(true);
+        wrong.extend(self.wrong_settings(workspace, &settings).await?);
+        if !wrong.is_empty() {
+            return Err(Error::invalid(wrong));
+        }
+        let item = id.to_string();
+        if !headers.0.is_empty() {
+            let kept = Kept::read(&self.secrets.get(workspace, &item).await?)
+                .with_headers(&settings, headers.iter());
+            if !kept.fits() {
+                return Err(Error::invalid(vec![too_long()]));
+            }
+            self.secrets.put(workspace, &item, kept.write()).await?;
+        }
+        let dropped = had_headers && settings.header_names.is_empty() && headers.0.is_empty();
         let (now, lanes, endpoint) = (self.now(), self.lanes.clone(), id.to_string());
+        let stored = settings.clone();
         self.db
             .write(move |tx| {
+                let settings = stored;
                 let row = db::webhooks::get(tx.conn(), workspace, id)?
                     .ok_or_else(|| Error::not_found("webhook"))?;
                 db::webhooks::update(tx.conn(), id, &settings)?;
@@ -117,12 +162,12 @@ impl Hub {
                             tx.conn(),
                             &endpoint,
                             Some(PausedReason::ByOwner),
+                            now,
                         )?;
                         db::deliveries::hold_pending(tx.conn(), &endpoint, Reason::Paused)?;
                     }
                     Some(true) if row.paused_reason.is_some() => {
-                        db::webhooks::set_paused(tx.conn(), &endpoint, None)?;
-                        db::deliveries::release_held(tx.conn(), &endpoint, Reason::Paused, now)?;
+                        resume(tx, workspace, &row, now)?;
                         tx.after_commit(move || lanes.look(&endpoint));
                     }
                     _ => {}
@@ -133,7 +178,88 @@ impl Hub {
                 Ok(())
             })
             .await?;
-        self.webhook(workspace, id).await
+        if dropped && let Err(error) = self.drop_headers(workspace, &item, &settings).await {
+            // They are for elsewhere, and nobody names them: they go nowhere.
+            tracing::warn!(%error, "values of own headers are still in the key store");
+        }
+        Ok(Changed {
+            webhook: self.webhook(workspace, id).await?,
+            warnings,
+        })
+    }
+
+    async fn drop_headers(
+        &self,
+        workspace: WorkspaceId,
+        item: &str,
+        settings: &Settings,
+    ) -> Result<()> {
+        let kept = Kept::read(&self.secrets.get(workspace, item).await?)
+            .with_headers(settings, std::iter::empty());
+        Ok(self.secrets.put(workspace, item, kept.write()).await?)
+    }
+
+    /// Tries a filter on what has happened: how much of it fits, and why.
+    ///
+    /// # Errors
+    /// `Invalid` types or filter.
+    pub async fn test_filter(
+        &self,
+        workspace: WorkspaceId,
+        test: FilterTest,
+    ) -> Result<FilterTested> {
+        let types = self.event_types(workspace).await?;
+        let mut wrong = check_events(&test.events, types.iter().map(|t| t.name.as_str()));
+        let condition = Condition::read(&test.filter, "filter")
+            .map_err(|found| wrong.extend(found))
+            .ok();
+        let Some(condition) = condition.filter(|_| wrong.is_empty()) else {
+            return Err(Error::invalid(wrong));
+        };
+        let now = self.now();
+        let since = test
+            .since
+            .unwrap_or_else(|| now.plus_ms(-30 * 24 * 60 * 60 * 1000));
+        self.db
+            .read(move |conn| {
+                let reader = Reader::new(conn, workspace, now)?;
+                let mut tested = FilterTested {
+                    checked: 0,
+                    matched: 0,
+                    sentence: String::new(),
+                    samples: Vec::new(),
+                };
+                db::events::newest(conn, workspace, since, FILTER_LOOKS_BACK, |event| {
+                    if !test.events.iter().any(|e| e == "*" || *e == event.event_type) {
+                        return;
+                    }
+                    let data = String::from_utf8_lossy(&event.data);
+                    tested.checked += 1;
+                    let matches = if tested.samples.len() < FILTER_SAMPLES {
+                        let (matches, why) = condition.why(&data);
+                        tested.samples.push(FilterSample {
+                            event_id: event.id,
+                            at: event.received_at,
+                            label: reader.label(&event.event_type),
+                            what: events::in_a_few_words(&data),
+                            matches,
+                            why,
+                        });
+                        matches
+                    } else {
+                        condition.fits(&data)
+                    };
+                    tested.matched += u64::from(matches);
+                })?;
+                tested.sentence = match tested.checked {
+                    0 => "Nothing of this kind has happened since then, so there is nothing to try it on.".into(),
+                    1 if tested.matched == 1 => "The only event since then fits.".into(),
+                    1 => "The only event since then does not fit.".into(),
+                    n => format!("{} of the last {n} events fit.", tested.matched),
+                };
+                Ok(tested)
+            })
+            .await
     }
 
     /// Removes a webhook and its secret, and cancels what waits; its log stays.
@@ -178,6 +304,17 @@ impl Hub {
         id: WebhookId,
         event_type: Option<String>,
     ) -> Result<Tested> {
+        self.try_once(workspace, id, event_type, |_| ()).await
+    }
+
+    /// One call, with the settings altered for it alone.
+    pub(super) async fn try_once(
+        &self,
+        workspace: WorkspaceId,
+        id: WebhookId,
+        event_type: Option<String>,
+        alter: impl FnOnce(&mut Settings) + Send + 'static,
+    ) -> Result<Tested> {
         let now = self.now();
         let (name, body) = match event_type {
             None => {
@@ -204,11 +341,13 @@ impl Hub {
         let (out, who) = self
             .db
             .write(move |tx| {
-                let webhook = db::webhooks::get(tx.conn(), workspace, id)?
+                let mut webhook = db::webhooks::get(tx.conn(), workspace, id)?
                     .ok_or_else(|| Error::not_found("webhook"))?;
+                alter(&mut webhook.settings);
                 let (event_id, delivery_id, endpoint) =
-                    (EventId::new(), DeliveryId::new(), id.to_string());
-                let event_seq = db::events::insert(
+                    (tx.event_id(now), tx.delivery_id(now), id.to_string());
+                let delivery = delivery_id.row();
+                db::events::insert(
                     tx.conn(),
                     &db::events::NewRow {
                         id: event_id,
@@ -224,14 +363,15 @@ impl Hub {
                         idempotency_key: None,
                         fingerprint: None,
                         deliveries: 1,
+                        first_delivery: delivery,
                     },
                 )?;
-                let delivery = db::deliveries::insert(
+                db::deliveries::insert(
                     tx.conn(),
                     &db::deliveries::NewRow {
                         id: delivery_id,
                         workspace,
-                        event_seq,
+                        event_seq: event_id.row(),
                         channel: Channel::Webhook,
                         endpoint: &endpoint,
                         event_type: &name,
@@ -242,6 +382,10 @@ impl Hub {
                         now,
                     },
                 )?;
+                let rendered = webhook.settings.format.render(&name, now, &body);
+                if let Some(rendered) = &rendered {
+                    db::bodies::insert(tx.conn(), delivery, rendered.as_bytes())?;
+                }
                 db::attempts::start(tx.conn(), delivery, 1, Trigger::Test, now)?;
                 tx.announce(Some(workspace), Topic::Deliveries);
                 let who = webhook.settings.name.clone();
@@ -256,7 +400,7 @@ impl Hub {
                     event_type: name,
                     subject: None,
                     test: true,
-                    body: body.into(),
+                    body: rendered.unwrap_or(body).into(),
                     damaged: false,
                 };
                 Ok((out, who))
@@ -269,6 +413,7 @@ impl Hub {
             sent.ended.duration_ms,
             sent.ended.failure.clone(),
         );
+        let why = receivers::failure(&sent.ended, &who);
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| finish::finish(tx, &out, &sent.ended, None, now, 0.0, &lanes))
@@ -286,7 +431,7 @@ impl Hub {
                 delivery_id,
             }),
             Some(failure) => {
-                let message = explain::failure(&failure, &who);
+                let message = why.unwrap_or_else(|| explain::failure(&failure, &who));
                 let graceful = Graceful {
                     delivery_id: Some(delivery_id),
                     ..Graceful::ended(failure.code, message.clone())
@@ -302,15 +447,34 @@ impl Hub {
         })
     }
 
-    async fn check_settings(&self, workspace: WorkspaceId, settings: &Settings) -> Result<()> {
+    async fn wrong_settings(
+        &self,
+        workspace: WorkspaceId,
+        settings: &Settings,
+    ) -> Result<Vec<FieldError>> {
         let types = self.event_types(workspace).await?;
-        let wrong = settings.check(types.iter().map(|t| t.name.as_str()));
-        if wrong.is_empty() {
-            Ok(())
-        } else {
-            Err(Error::invalid(wrong))
-        }
+        Ok(settings.check(types.iter().map(|t| t.name.as_str())))
     }
+}
+
+fn too_long() -> FieldError {
+    FieldError::new(
+        "headers",
+        "too_long",
+        "These headers are longer than a key store holds: about 2,200 characters for all of a webhook together.",
+    )
+}
+
+/// Lets a paused webhook be called again, with what was held.
+fn resume(tx: &mut Tx<'_>, workspace: WorkspaceId, row: &WebhookRow, now: Time) -> Result<()> {
+    let endpoint = row.id.to_string();
+    db::webhooks::set_paused(tx.conn(), &endpoint, None, now)?;
+    db::deliveries::release_held(tx.conn(), &endpoint, Reason::Paused, now)?;
+    if row.paused_reason != Some(PausedReason::ByOwner) {
+        let (how, who) = (Solution::CalledAgain, &row.settings.name);
+        db::problems::note(tx.conn(), workspace, how, who, 0, now)?;
+    }
+    Ok(())
 }
 
 /// The zone of a workspace; UTC when its name means nothing on this computer.
@@ -436,7 +600,21 @@ fn view(
     let total = row.succeeded + row.failed;
     #[allow(clippy::cast_precision_loss)]
     let success_rate = (total >= FEWEST_FOR_RATE).then(|| row.succeeded as f64 / total as f64);
+    let (age, is_old) =
+        problems::secret_age(row.settings.secret_created_at, &row.settings.name, now);
+    let dismissed = db::problems::dismissed(conn, workspace)?;
+    let facts = problems::facts(conn, &row, &dismissed)?;
+    let problem_id = problems::of(&[facts], &dismissed, now, zone)
+        .into_iter()
+        .next()
+        .map(|problem| problem.id);
     Ok(Webhook {
+        problem_id,
+        secret_age: SecretAge {
+            sentence: age,
+            is_old,
+        },
+        previous_secret_valid_until: row.settings.overlap(now),
         state: state(&row, standing, offline),
         sentence: sentence(&row, standing),
         last_error: row
@@ -456,14 +634,14 @@ fn view(
         retry_schedule: row.settings.retry_schedule,
         timeout_seconds: row.settings.timeout_seconds,
         allow_private_network: row.settings.allow_private_network,
-        filter: None,
-        header_names: Vec::new(),
+        filter: row.settings.filter,
+        header_names: row.settings.header_names,
+        rate_limit_per_second: row.settings.rate_limit,
         total_calls: total,
         successful_calls: row.succeeded,
         failed_calls: row.failed,
         last_triggered: row.last_triggered_at,
-        secret_created_at: row.secret_created_at,
-        previous_secret_valid_until: None,
+        secret_created_at: row.settings.secret_created_at,
         paused_reason: row.paused_reason,
         held: standing.held,
         waiting: standing.waiting,
