@@ -29,6 +29,8 @@ for (const name of files) {
     if (name !== "pages/connect/lines.ts" && /\bfetch\(|new (EventSource|XMLHttpRequest|WebSocket)\b/.test(text)) wrong.push(`${name} speaks to the outside; only src/api may.`);
   }
   if (/\{@html|innerHTML|insertAdjacentHTML/.test(text)) wrong.push(`${name} puts text in as markup.`);
+  // A key that is put together: all that begin like it are said.
+  for (const [, start] of text.matchAll(/\bt\(`([a-z-]+-)\$\{/g)) for (const key of messages) if (key.startsWith(start)) used.add(key);
   for (const [, call] of text.matchAll(/\bt\(([^)]*)/g)) {
     for (const [, key] of call.split("{")[0].matchAll(/"([a-z][a-z0-9-]*)"/g)) {
       used.add(key);

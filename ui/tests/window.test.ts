@@ -37,6 +37,8 @@ const answers: Record<string, unknown> = {
   "POST /api/events": { success: true, eventId: "evt_2", deliveries: 1, duplicate: false, warnings: [] },
   "GET /api/deliveries": { deliveries: [row], nextCursor: "older", total: 2, totalIsExact: true },
   "GET /api/deliveries?cursor": { deliveries: [{ ...row, id: "dlv_0", what: "New booking 1041" }], nextCursor: null, total: 2, totalIsExact: true },
+  "GET /api/deliveries/histogram": { from: "2026-11-24T12:00:00.000Z", to: "2026-11-24T15:00:00.000Z", bucketSeconds: 3600, buckets: [{ start: "2026-11-24T14:00:00.000Z", success: 1, waiting: 0, held: 0, failed: 1, other: 0 }], sentence: "2 deliveries in 3 hours, 1 failed." },
+  "GET /api/problems": { problems: [], solved: [], sentence: "Nothing needs you." },
   "GET /api/deliveries/dlv_1": {
     delivery: {
       ...row, sentence: "Cash desk did not take it.", explanation: "It answered 500.", actions: ["retry", "cancel"], body: "{}",
@@ -221,9 +223,34 @@ test("the keyboard walks through the log and opens a delivery", async () => {
 
 test("a chip asks for what it says", async () => {
   await see("activity");
-  await fireEvent.click(await screen.findByRole("button", { name: "Failed" }));
-  await waitFor(() => expect(asked.some((ask) => ask.path.includes("status=failed%2Cunknown"))).toBe(true));
-  expect(screen.getByRole("button", { name: "Failed" }).getAttribute("aria-pressed")).toBe("true");
+  await fireEvent.click(await screen.findByRole("button", { name: "1 failed" }));
+  await waitFor(() => expect(asked.some((ask) => ask.path.startsWith("/api/deliveries?") && ask.path.includes("status=failed%2Cunknown"))).toBe(true));
+  await screen.findByRole("button", { name: "Remove status failed,unknown" });
+});
+
+test("what is typed becomes a chip, and the rest is looked for", async () => {
+  await see("activity");
+  const field = await screen.findByRole("combobox", { name: "Search or filter" });
+  await waitFor(() => expect(asked.some((ask) => ask.path === "/api/integrations/webhooks")).toBe(true));
+  await fireEvent.input(field, { target: { value: 'webhook:"Cash desk" maria ' } });
+  await waitFor(() => expect(location.hash).toContain("webhookId=whk_1"));
+  expect(new URLSearchParams(location.hash.split("?")[1]).get("q")).toBe("maria");
+  arrive();
+  await screen.findByRole("button", { name: "Remove webhook Cash desk" });
+});
+
+test("those that were chosen are sent again after it was said what goes out", async () => {
+  changed["POST /api/deliveries/replay"] = { success: true, matched: 2, queued: 1, excluded: [{ reason: "test", count: 1, sentence: "1 is a test and is left out." }], sentence: "1 goes to Cash desk.", replayId: "rpl_1" };
+  await see("activity?status=failed");
+  await screen.findByText(/New booking 1041/);
+  await fireEvent.click(screen.getByRole("button", { name: "Send again…" }));
+  const dialog = within(await screen.findByRole("dialog"));
+  await dialog.findByText("1 is a test and is left out.");
+  await fireEvent.click(dialog.getByRole("button", { name: "Send 1" }));
+  await screen.findByText("1 goes to Cash desk.");
+  const calls = asked.filter((ask) => ask.path === "/api/deliveries/replay").map((ask) => JSON.parse(ask.body ?? "{}") as Record<string, unknown>);
+  expect(calls.at(0)).toMatchObject({ filter: { status: "failed" }, dryRun: true });
+  expect(calls.at(-1)).toEqual({ filter: { status: "failed" }, perMinute: null });
 });
 
 test("an engine that went away is a calm line, and what was seen stays", async () => {

@@ -11,6 +11,8 @@ export interface Transport {
   changes(heard: (change: Changed | null) => void): () => void;
   /** Something was painted: the window may be shown. */
   ready(): void;
+  /** Puts an answer into a file of the owner's, where this way can. */
+  save?(ask: Pick<Ask, "path" | "workspace">, name: string): Promise<void>;
 }
 
 /** Why a request was refused, in words for the owner. */
@@ -62,6 +64,12 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
     throw new Problem(answer.status, said.detail ?? said.error ?? said.title ?? t("problem-unreadable"), said.errors ?? []);
   }
   return read as T;
+}
+
+/** Whether an answer can become a file here. */
+export const canSave = (): boolean => transport.save !== undefined;
+export async function save(path: string, name: string): Promise<void> {
+  await transport.save?.({ path, workspace }, name);
 }
 
 /** Hears of changes in this workspace that touch `topics`. */
@@ -146,6 +154,16 @@ function byHttp(credential: string | null): Transport {
       };
     },
     ready: () => {},
+    async save({ path, workspace }, name) {
+      const answer = await fetch(path, { headers: workspace ? { ...authorization, "signalbox-workspace": workspace } : authorization, cache: "no-store" });
+      if (!answer.ok) throw new Problem(answer.status, t("export-refused"));
+      const address = URL.createObjectURL(await answer.blob());
+      const link = document.createElement("a");
+      link.href = address;
+      link.download = name;
+      link.click();
+      setTimeout(() => URL.revokeObjectURL(address), 60_000);
+    },
   };
 }
 

@@ -105,6 +105,19 @@ function today(): unknown {
   };
 }
 
+function troubles(): unknown {
+  const solved = [{ title: "Cash desk answered again. 3 calls went out.", at: ago(200) }, { title: "Internet came back. 4 calls went out, none twice.", at: ago(290) }];
+  if (!trouble) return { problems: [], solved: day === "empty" ? [] : solved, sentence: "Nothing needs you." };
+  const held = [3, 14, 25].map((at) => ({ ...row(at), state: heldPaused }));
+  return {
+    sentence: "2 things. Everything else goes on.", solved,
+    problems: [
+      { id: "prb_1", cause: "failing", integration: "webhook", webhookId: "whk_2", since: ago(5 * 1440), waiting: 212, failed: 0, actions: ["resume"], state: state("Paused", "bars-square-filled", "held"), title: "Online shop has not answered since Thursday", effect: "212 calls are kept, oldest first. The shop shows old opening times until they arrive.", buttons: [{ action: "resume", label: "Send the 212", primary: true }], first: held, filter: { webhookId: "whk_2", status: "held" } },
+      { id: "prb_2", cause: "failed", integration: "webhook", webhookId: "whk_3", since: ago(160), waiting: 0, failed: 2, actions: ["retry_all", "told_them"], state: failed, title: "2 calls to Bookkeeping were given up", effect: "It answered 500 each time. Two vouchers are missing in the books.", buttons: [{ action: "retry_all", label: "Send both again", primary: true }, { action: "told_them", label: "I told them myself", primary: false }], first: [row(6), row(17)], filter: { webhookId: "whk_3", status: "failed,unknown" } },
+    ],
+  };
+}
+
 const pagedFrom = (path: string): unknown => {
   const query = new URL(path, "http://fixture").searchParams;
   const size = Number(query.get("limit") ?? 50);
@@ -148,6 +161,23 @@ function answer({ method, path, body }: Ask): [number, unknown] {
   if (plain.startsWith("/api/integrations/webhooks/")) return ((webhooks = webhooks.map((one) => (one.id === id ? { ...one, isActive: said.isActive === true, state: said.isActive ? working : state("Paused", "bars-square-open", "held") } : one))), [200, {}]);
   if (plain === "/api/events" && method === "POST") return [202, { success: true, eventId: "evt_0", deliveries: 3, duplicate: false, warnings: (said.data as { customer?: { phone?: string } }).customer?.phone ? [] : [{ path: "customer.phone", code: "missing", message: "is usually given." }] }];
   if (plain.startsWith("/api/events/")) return [200, { event: event() }];
+  if (plain === "/api/deliveries/histogram") {
+    const query = new URL(path, "http://fixture").searchParams;
+    const count = Number(query.get("buckets") ?? 60);
+    const [from, to] = [Date.parse(query.get("since") ?? ago(3 * 1440)), Date.parse(query.get("until") ?? ago(0))];
+    const each = (to - from) / count;
+    const buckets = Array.from({ length: count }, (_, at) => {
+      const hour = new Date(from + at * each).getHours();
+      const success = hour < 7 || hour > 21 ? 0 : 4 + ((at * 7) % 11);
+      return { start: new Date(from + at * each).toISOString(), success, waiting: 0, held: trouble && at > count - 6 ? 3 : 0, failed: trouble && at % 17 === 9 ? 2 : 0, other: 0 };
+    });
+    return [200, { from: new Date(from).toISOString(), to: new Date(to).toISOString(), bucketSeconds: each / 1000, buckets, sentence: "1,207 deliveries in 3 days." }];
+  }
+  if (plain === "/api/deliveries/replay") return [200, { success: true, matched: 31, queued: 29, excluded: [{ reason: "test", count: 2, sentence: "2 are tests and are left out." }], sentence: said.dryRun ? "29 deliveries to 3 receivers." : "29 are being sent again.", replayId: said.dryRun ? null : "rpl_1" }];
+  if (plain === "/api/replays") return [200, { replays: trouble ? [{ id: "rpl_1", startedAt: ago(1), total: 212, sent: 84, failed: 1, waiting: 127, cancelled: 0, perMinute: 60, isRunning: true, sentence: "Sending 212 again to Online shop." }] : [] }];
+  if (plain === "/api/story") return [200, { title: "Booking 1047", sentence: "2 things happened; everybody was told.", steps: [{ at: ago(90), eventId: "evt_9", label: "New booking", what: "Maria Petersen", deliveries: [row(0), { ...row(3), id: "dlv_3b" }] }, { at: ago(5), eventId: "evt_10", label: "Booking changed", what: "Maria Petersen", deliveries: [row(1)] }], nextCursor: null }];
+  if (plain === "/api/problems") return [200, troubles()];
+  if (plain.startsWith("/api/problems/")) return [200, { success: true, message: "212 calls go out now, oldest first.", deliveries: 212 }];
   if (plain === "/api/deliveries") return [200, pagedFrom(path)];
   if (method === "POST" && plain.startsWith("/api/deliveries/")) return [202, { success: true, delivery: { ...row(0), id: plain.split("/")[3], state: sending } }];
   if (plain.startsWith("/api/deliveries/")) return [200, { delivery: delivery(id) }];

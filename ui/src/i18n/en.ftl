@@ -88,20 +88,125 @@ recorded-odd = It was taken as it is, but looks unusual:
 # Activity
 deliveries = Deliveries
 delivery = Delivery
-filter-state = State
-filter-all = All
 filter-success = Received
 filter-waiting = Waiting
 filter-held = Held
 filter-failed = Failed
 filter-closed = Left out
-filter-type = Event
-filter-type-all = Every event
-filter-receiver = Receiver
-filter-receiver-all = Every receiver
-filter-event = Only one event
-filter-event-off = Show every event again
 filter-clear = Clear filter
+search = Search or filter
+search-hint = Name, number, booking, or status:failed
+search-more = and more
+search-offers = What can be asked for
+chip-webhook = a webhook that is gone
+chip-edit = Edit
+chip-off = Remove { $said }
+chip-wrong = “{ $said }” means nothing here. Pick one of what is offered, or put it in quotes to look for the words.
+chip-status = How it stands
+chip-channel = Webhook, email, text …
+chip-type = What happened
+chip-subject = One booking, person or article
+chip-to = Host, address or number
+chip-event = One event, by its id
+chip-since = From a day or time on
+chip-until = Up to a day or time
+chip-is = A test or the real thing
+chip-status-failed = Given up, needs you
+chip-status-unknown = The answer got lost
+chip-status-held = Waits for a cause to go away
+chip-status-waiting = Due now or later
+chip-status-received = It got through
+chip-status-skipped = Left out on purpose
+chip-status-cancelled = Closed by you
+chip-is-test = Only tests
+chip-is-real = No tests
+histogram-as-table = Table
+histogram-chart = Chart
+histogram-table = Deliveries over time
+dates = Dates…
+dates-title = Dates
+dates-lead = Times are those of your business.
+dates-go = Go to a date
+dates-at = Date and time
+dates-go-hint = The list begins there and goes on in both directions.
+dates-go-do = Go there
+dates-range = Show only a range
+dates-from = From
+dates-to = Until
+dates-range-do = Show range
+dates-wrong = The end must be after the beginning.
+from-date = From { $at }
+to-newest = To the newest
+count-failed = { $said } failed
+count-held = { $said } held
+export = Export
+export-csv = As a table (CSV)
+export-ndjson = As JSON lines (NDJSON)
+export-refused = The export could not be made. Look again in a moment.
+pick-one = Choose { $who }, { $what }
+pick-loaded = Choose all that are loaded
+pick-all = All { $said } that match
+pick-all-more = All that match, more than { $said }
+pick-none = Choose none
+picked = What is chosen
+picked-count = { $said } chosen
+again-open = Send again…
+again-title-wait = Send again?
+again-title = { $count ->
+    [0] Nothing to send again
+    [one] Send 1 again?
+   *[other] Send { $said } again?
+  }
+again-title-some = Send { $some } of { $all } again?
+again-lead = Each receiver gets the same content once more, with the same id, so that it can tell.
+again-goes = Goes out
+again-left = Left out
+again-out = { $count ->
+    [0] Nothing goes out.
+    [one] 1 goes out.
+   *[other] { $said } go out.
+  }
+again-minutes = { $count ->
+    [one] It takes about a minute.
+   *[other] It takes about { $said } minutes.
+  }
+again-left-out = { $said } left out
+again-pace = How fast
+again-pace-hint = A receiver that has just come back is glad of a slow start.
+again-pace-free = As fast as the receiver takes them
+again-pace-some = At most { $said } a minute
+again-do = Send { $said }
+again-none = Send
+again-sent = { $count ->
+    [one] 1 is being sent again.
+   *[other] { $said } are being sent again.
+  }
+replay-progress = Sent again
+replay-stop = Stop
+closing-open = Close…
+closing-title = { $count ->
+    [0] Nothing to close
+    [one] Close 1 delivery?
+   *[other] Close { $said } deliveries?
+  }
+closing-title-all = Close all that match?
+closing-lead = They are not sent any more and leave what needs you. What was already sent stays as it is.
+closing-rest = { $count ->
+    [one] 1 of those chosen has ended already and stays as it is.
+   *[other] { $said } of those chosen have ended already and stay as they are.
+  }
+closing-now = { $said } closed
+closing-stop = Stop
+closing-do = Close them
+closing-done = { $count ->
+    [0] Nothing was left to close.
+    [one] 1 delivery was closed.
+   *[other] { $said } deliveries were closed.
+  }
+keep-them = Keep them
+body-title = What was sent
+story = Same booking, person or article
+story-all = Show all
 activity-count = { $count ->
     [one] 1 delivery
    *[other] { $said } deliveries
@@ -115,7 +220,7 @@ activity-empty-more = Each event that a webhook listens for appears here, with e
 newer = Newer
 older = Older
 queued = Queued { $at }
-is-test = Send a test
+is-test = Test
 test-failed = The test of { $name } did not get through.
 passed = Passed
 see-activity = See its activity
@@ -140,6 +245,28 @@ request-answer = Request and answer
 no-answer = No answer came.
 truncated = The answer was longer; only its beginning was kept.
 
+# Needs you
+needs-you = Needs you
+needs-you-count = { $count ->
+    [one] 1 thing needs you
+   *[other] { $count } things need you
+  }
+needs-you-empty = Nothing needs you
+needs-you-empty-more = Problems show up here with one button each, and leave by themselves once they are solved.
+solved = Solved by itself
+solved-one = Solved
+since = Since { $at }
+problem-waiting = { $count ->
+    [one] 1 waits
+   *[other] { $said } wait
+  }
+problem-failed = { $count ->
+    [one] 1 given up
+   *[other] { $said } given up
+  }
+who-waits = Who waits
+show-all = Show all { $said }
+
 # Webhooks
 webhooks-lead = Other software that is told when something happens.
 webhook-add = Add webhook
@@ -156,10 +283,6 @@ got-through = Got through
 last-call = Last call
 nothing-yet = Nothing yet
 test = Send a test
-test-failed = The test of { $name } did not get through.
-passed = Passed
-see-activity = See its activity
-more-for = More for { $name }
 pause = Pause
 resume = Resume
 delete = Delete

@@ -74,6 +74,12 @@ export function moment(local: string, zone = timeZone): string {
 }
 const minutes = (offset: string): number => (offset.startsWith("-") ? -1 : 1) * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(4, 6)));
 
+/** The other way round: a moment as "2026-11-26T09:30" in the workspace. */
+export function localTime(at: Date): string {
+  const parts = Object.fromEntries(new Intl.DateTimeFormat("en-GB", { timeZone, year: "numeric", month: "2-digit", day: "2-digit", ...hour }).formatToParts(at).map((part) => [part.type, part.value]));
+  return `${parts.year}-${parts.month}-${parts.day}T${parts.hour}:${parts.minute}`;
+}
+
 /** "09:03:31" */
 export function clock(iso: string): string {
   return words({ ...hour, second: "2-digit" }, new Date(iso));
@@ -91,6 +97,16 @@ export function day(iso: string): string {
 /** "T" */
 export function initial(iso: string): string {
   return words({ weekday: "narrow" }, new Date(`${iso}T12:00:00Z`), "UTC");
+}
+/** A mark below a chart whose marks are so many hours apart. */
+export function tickWords(at: number, hours: number): string {
+  const date = new Date(at);
+  if (hours < 24) {
+    const said = words(hour, date);
+    return said === "00:00" ? words({ weekday: "short", day: "numeric" }, date) : said;
+  }
+  if (hours === 24 && sameDay(date.toISOString())) return t("today");
+  return words(hours < 24 * 7 ? { weekday: "short", day: "numeric" } : hours < 24 * 90 ? { day: "numeric", month: "short" } : { month: "short", year: "numeric" }, date);
 }
 export function number(value: number): string {
   return new Intl.NumberFormat("en-GB").format(value);

@@ -1,7 +1,10 @@
 // One thing that was to be done, and what can be done with it now.
 
-import { ask } from "../api/client";
+import { ask, canSave, save } from "../api/client";
 import type { Action, DeliveryRow, OneDelivery } from "../api/schema";
+import type { Histogram, Page, Replayed, Replays, Story } from "../api/coming";
+import type { Filter } from "./filter";
+import { asked } from "./filter";
 import { live } from "./live.svelte";
 
 export const oneDelivery = (id: () => string) => live<OneDelivery>(() => `/api/deliveries/${id()}`, ["deliveries"]);
@@ -9,4 +12,45 @@ export const oneDelivery = (id: () => string) => live<OneDelivery>(() => `/api/d
 /** Does what its button says; answers with the delivery as it stands then. */
 export async function act(id: string, action: Action): Promise<DeliveryRow> {
   return (await ask<{ delivery: DeliveryRow }>("POST", `/api/deliveries/${id}/${action}`, {})).delivery;
+}
+
+/** What became of one booking, person or article, step by step. */
+export const story = (subject: () => string | null | undefined) => live<Story>(() => (subject() ? `/api/story?${new URLSearchParams({ subject: subject() ?? "" })}` : null), ["deliveries", "events"], { keep: true, pace: 1000 });
+
+/** How many there were when. A chart that blinks at each call helps nobody. */
+export const histogram = (question: () => Record<string, string> | null) =>
+  live<Histogram>(() => {
+    const about = question();
+    return about && `/api/deliveries/histogram?${new URLSearchParams(about)}`;
+  }, ["deliveries"], { keep: true, pace: 2000 });
+
+// ---- many at once
+
+/** The filter in the words of a request's body. */
+export function meant(filter: Filter): Record<string, unknown> {
+  const { test, ...rest } = asked(filter);
+  return { ...rest, ...(test ? { test: test === "true" } : {}) };
+}
+export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
+export const replays = () => live<Replays>(() => "/api/replays", ["deliveries"], { pace: 1000 });
+export const stopReplay = (id: string): Promise<unknown> => ask("POST", `/api/replays/${id}/cancel`, {});
+
+const OPEN = ["pending", "held", "failed", "unknown"];
+/** Every delivery that fits and can still be closed, one page after the other. */
+export async function* closable(filter: Filter): AsyncGenerator<DeliveryRow[]> {
+  const question = asked(filter);
+  const wanted = question.status ? OPEN.filter((one) => question.status?.split(",").includes(one)) : OPEN;
+  if (!wanted.length) return;
+  for (let cursor: string | null = null; ; ) {
+    const page: Page = await ask<Page>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
+    yield page.deliveries;
+    cursor = page.nextCursor ?? null;
+    if (!cursor) return;
+  }
+}
+export const isOpen = (row: DeliveryRow): boolean => OPEN.includes(row.status);
+
+export const canExport = canSave;
+export function exportLog(filter: Filter, format: "csv" | "ndjson"): Promise<void> {
+  return save(`/api/deliveries/export?${new URLSearchParams({ ...asked(filter), format })}`, `deliveries-${new Date().toISOString().slice(0, 10)}.${format}`);
 }

@@ -8,8 +8,11 @@ const PACE_MS = 250;
 
 export interface Live<T> { readonly value: T | undefined; readonly problem: Problem | undefined; look(): void }
 
-/** Must be called while a component is being set up. `path` may be null: nothing to ask for. */
-export function live<T>(path: () => string | null, topics: Topic[]): Live<T> {
+/**
+ * Must be called while a component is being set up. `path` may be null: nothing to ask for.
+ * `keep`: what was shown stays until the answer to another question is there. `pace`: how often at most it is asked anew.
+ */
+export function live<T>(path: () => string | null, topics: Topic[], { keep = false, pace = PACE_MS } = {}): Live<T> {
   let value = $state.raw<T>();
   let problem = $state.raw<Problem>();
   let look = $state.raw(() => {});
@@ -37,11 +40,11 @@ export function live<T>(path: () => string | null, topics: Topic[]): Live<T> {
           if (gone) return;
           problem = asProblem(cause);
         }
-        if (again) await new Promise((later) => setTimeout(later, PACE_MS));
+        if (again) await new Promise((later) => setTimeout(later, pace));
       } while (again && !gone);
       busy = false;
     };
-    value = undefined;
+    if (!keep || from === null) value = undefined;
     problem = undefined;
     look = () => void load();
     void load();
