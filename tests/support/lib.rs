@@ -24,7 +24,7 @@ pub use shop::{Delivery, Shop, Webhook};
 pub use signature::{hex, mac, verify_both};
 
 /// How long a test waits for something that must happen before it says that it did not.
-pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(30);
+pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Says something that is also read when the test passes: a figure, or that something was skipped.
 pub fn say(text: &str) {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::ids::WebhookId;
 use signalbox_core::webhooks::{
-    Changed, FilterTest, FilterTested, NewWebhook, Rotate, Rotated, Tested, Webhook, WebhookPatch,
+    ChangedWebhook, FilterTest, FilterTested, NewWebhook, Rotate, Rotated, Tested, Webhook,
+    WebhookPatch,
 };
 
 use crate::problem::Result;
@@ -96,14 +97,14 @@ pub(crate) async fn get(
 /// scheme, host or port of the address change; a warning says so.
 #[utoipa::path(
     patch, path = "/api/integrations/webhooks/{id}", operation_id = "updateWebhook", tag = "webhooks",
-    params(("id" = String, Path)), request_body = WebhookPatch, responses((status = 200, body = Changed)),
+    params(("id" = String, Path)), request_body = WebhookPatch, responses((status = 200, body = ChangedWebhook)),
 )]
 pub(crate) async fn update(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     Id(id): Id<WebhookId>,
     request::Json(patch): request::Json<WebhookPatch>,
-) -> Result<Json<Changed>> {
+) -> Result<Json<ChangedWebhook>> {
     Ok(Json(hub.update_webhook(caller.workspace, id, patch).await?))
 }
 

@@ -629,6 +629,13 @@ export interface components {
             topics: components["schemas"]["Topic"][];
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
         };
+        /** @description A webhook after it was changed. */
+        ChangedWebhook: {
+            /** @description What the change had to give up. */
+            warnings: components["schemas"]["FieldError"][];
+            /** @description As it stands now. */
+            webhook: components["schemas"]["Webhook"];
+        };
         /**
          * @description By which way something goes out.
          * @enum {string}
@@ -1700,6 +1707,7 @@ export type Button = components['schemas']['Button'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
+export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
 export type Code = components['schemas']['Code'];
 export type Connection = components['schemas']['Connection'];
@@ -2535,7 +2543,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Changed"];
+                    "application/json": components["schemas"]["ChangedWebhook"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -277,7 +277,7 @@ pub struct WebhookPatch {
 /// A webhook after it was changed.
 #[derive(Debug, Clone, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Changed {
+pub struct ChangedWebhook {
     /// As it stands now.
     pub webhook: Webhook,
     /// What the change had to give up.

@@ -7,8 +7,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::kept::Kept;
 use super::{
-    Changed, Day, FilterSample, FilterTest, FilterTested, NewWebhook, PausedReason, SecretAge,
-    Settings, TestFailed, TestPassed, Tested, Webhook, WebhookPatch, check_events, signature,
+    ChangedWebhook, Day, FilterSample, FilterTest, FilterTested, NewWebhook, PausedReason,
+    SecretAge, Settings, TestFailed, TestPassed, Tested, Webhook, WebhookPatch, check_events,
+    signature,
 };
 use crate::changes::Topic;
 use crate::clock::Time;
@@ -127,7 +128,7 @@ impl Hub {
         workspace: WorkspaceId,
         id: WebhookId,
         patch: WebhookPatch,
-    ) -> Result<Changed> {
+    ) -> Result<ChangedWebhook> {
         let _altering = self.altering_items.lock().await;
         let mut settings = self.settings_of(workspace, id).await?;
         let had_headers = !settings.header_names.is_empty();
@@ -182,7 +183,7 @@ impl Hub {
             // They are for elsewhere, and nobody names them: they go nowhere.
             tracing::warn!(%error, "values of own headers are still in the key store");
         }
-        Ok(Changed {
+        Ok(ChangedWebhook {
             webhook: self.webhook(workspace, id).await?,
             warnings,
         })
