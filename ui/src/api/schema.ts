@@ -743,6 +743,8 @@ export interface components {
             deliveries: components["schemas"]["DeliveryRow"][];
             /** @description Pass it on to read on; null at the end. */
             nextCursor?: string | null;
+            /** @description Pass it on to read the page before; null at the beginning. */
+            previousCursor?: string | null;
             /**
              * Format: int64
              * @description How many fit the filter.
@@ -1870,13 +1872,13 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
-                /** @description One channel. */
-                channel?: components["schemas"]["Channel"];
-                /** @description One webhook. */
-                webhookId?: components["schemas"]["WebhookId"];
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
                 /** @description One automation. */
                 automationId?: string;
-                /** @description One event type. */
+                /** @description One event type, or several with commas. */
                 eventType?: string;
                 /** @description One event. */
                 eventId?: components["schemas"]["EventId"];
@@ -1884,18 +1886,17 @@ export interface operations {
                 subject?: string;
                 /** @description Whom or where it went to. */
                 recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
                 /** @description Queued at this time or later. */
                 since?: components["schemas"]["Time"];
                 /** @description Queued before this time. */
                 until?: components["schemas"]["Time"];
                 /** @description True: only tests; false: none. */
                 test?: boolean;
-                /** @description 1 to 200; default 50. */
-                limit?: number;
-                /** @description Where the page before ended. */
-                cursor?: string;
-                /** @description Newest or oldest first. */
-                order?: components["schemas"]["Order"];
             };
             header?: never;
             path?: never;
@@ -2149,10 +2150,12 @@ export interface operations {
     listEvents: {
         parameters: {
             query?: {
-                /** @description One event type. */
+                /** @description One event type, or several with commas. */
                 type?: string;
                 /** @description One booking, contact, article … */
                 subject?: string;
+                /** @description Words that all stand in the subject or the data; the last one may be a beginning. */
+                q?: string;
                 /** @description Recorded at this time or later. */
                 since?: components["schemas"]["Time"];
                 /** @description Recorded before this time. */
