@@ -82,16 +82,21 @@ export class Browser {
     return this.found("document.body?.innerText.includes(arguments[0])", text);
   }
 
-  async press(name, within = "body") {
-    const element = await this.found(
-      `[...document.querySelectorAll(arguments[1] + " :is(a, button, label)")].find((one) => one.innerText.trim().startsWith(arguments[0]) && one.getClientRects().length)`,
-      name, within);
-    await this.patiently(() => this.call("POST", `/element/${element[ELEMENT]}/click`, {}));
+  /** Presses what bears this name; again where the page drew it anew meanwhile. */
+  press(name, within = "body") {
+    return this.patiently(async () => {
+      const element = await this.found(
+        `[...document.querySelectorAll(arguments[1] + " :is(a, button, label)")].find((one) => one.innerText.trim().startsWith(arguments[0]) && one.getClientRects().length)`,
+        name, within);
+      await this.call("POST", `/element/${element[ELEMENT]}/click`, {});
+    });
   }
 
-  async write(selector, text) {
-    const element = await this.found("document.querySelector(arguments[0])", selector);
-    await this.call("POST", `/element/${element[ELEMENT]}/value`, { text });
+  write(selector, text) {
+    return this.patiently(async () => {
+      const element = await this.found("document.querySelector(arguments[0])", selector);
+      await this.call("POST", `/element/${element[ELEMENT]}/value`, { text });
+    });
   }
 
   async go(page) {
