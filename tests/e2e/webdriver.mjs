@@ -103,7 +103,11 @@ export class Browser {
     await this.run(`location.hash = "#/${page}"`);
   }
 
+  /** Once nothing moves any more: a theme that changes fades. */
   async picture(path) {
+    await this.later(`const done = arguments[arguments.length - 1];
+      const moving = document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations !== Infinity);
+      Promise.allSettled(moving.map((one) => one.finished)).then(() => done(true));`);
     await writeFile(path, Buffer.from(await this.call("GET", "/screenshot"), "base64"));
   }
 
