@@ -21,7 +21,7 @@ use crate::words::{Words, fact};
 const APPLICATION_ID: i32 = 0x7367_6273;
 const SHAPE: i64 = 1;
 /// Rows that one transaction of the index takes.
-const BATCH: usize = 2_000;
+const BATCH: usize = 500;
 /// News are gathered for so long before they are looked at.
 const GATHER: Duration = Duration::from_millis(200);
 /// While the writer is busy the index rests this many times as long as it worked.
@@ -544,7 +544,7 @@ impl Drop for Look {
 fn reader(path: &Path) -> Result<Connection> {
     let conn = super::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     conn.pragma_update(None, "query_only", true)?;
-    conn.pragma_update(None, "cache_size", -2048)?;
+    conn.pragma_update(None, "cache_size", -1024)?;
     Ok(conn)
 }
 
@@ -553,7 +553,7 @@ fn tuned(conn: &Connection) -> Result<()> {
     conn.pragma_update(None, "synchronous", "NORMAL")?;
     conn.pragma_update(None, "wal_autocheckpoint", 0)?;
     conn.pragma_update(None, "journal_size_limit", 16 * 1024 * 1024)?;
-    conn.pragma_update(None, "cache_size", -2048)?;
+    conn.pragma_update(None, "cache_size", -1024)?;
     Ok(())
 }
 
