@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { asked, chips, read, resolved, sought, suggestions } from "../src/state/filter";
-import { conditionOf, rowsOf } from "../src/state/condition";
 import { sayTimesOf } from "../src/i18n/say";
 
 const names = { webhooks: [{ id: "whk_1", name: "Cash desk" }, { id: "whk_2", name: "Online shop" }], types: [{ type: "booking.created", label: "New booking" }] };
@@ -42,11 +41,4 @@ test("what may come next is offered", () => {
   expect(suggestions("sta", names).map((one) => one.text)[0]).toBe("status:");
   expect(suggestions("webhook:on", names).map((one) => one.text)).toEqual(['webhook:"Online shop"'].map(() => "webhook:\"Online shop\""));
   expect(suggestions("cash", names).map((one) => one.text)).toContain('webhook:"Cash desk"');
-});
-test("a condition and its form say the same", () => {
-  const condition = { any: [{ path: "price", op: "gte" as const, value: 80 }, { path: "bookingId", op: "eq" as const, value: "1047" }, { path: "customer.email", op: "exists" as const, value: true }] };
-  const form = rowsOf(condition);
-  expect(form && conditionOf(form)).toEqual(condition);
-  expect(rowsOf({ all: [{ any: [] }] })).toBeNull();
-  expect(conditionOf({ of: "all", rows: [{ path: "", op: "eq", value: "1" }] })).toBeNull();
 });

@@ -17,7 +17,7 @@ const row = {
 };
 const webhook = {
   id: "whk_1", name: "Cash desk", url: "https://kasse.example/hook", host: "kasse.example", events: ["*"], isActive: true, allowPrivateNetwork: false, totalCalls: 3,
-  successfulCalls: 2, failedCalls: 1, lastTriggered: null, lastError: null, secretCreatedAt: "2026-11-24T14:00:00.000Z", state: working, sentence: "All calls get through.",
+  successfulCalls: 2, failedCalls: 1, lastTriggered: null, lastError: null, secretCreatedAt: "2026-11-24T14:00:00.000Z", secretAge: { sentence: "Made today.", isOld: false }, state: working, sentence: "All calls get through.",
   held: 0, waiting: 2, days, successRate: null,
 };
 const answers: Record<string, unknown> = {

@@ -1,6 +1,6 @@
 // Shapes of answers that the generated types do not hold yet. This file goes once they do.
 
-import type { DeliveryPage, DeliveryRow, State, Webhook } from "./schema";
+import type { DeliveryPage, DeliveryRow, State } from "./schema";
 
 export type Page = DeliveryPage & { previousCursor?: string | null };
 export interface Bucket { start: string; success: number; waiting: number; held: number; failed: number; other: number }
@@ -18,10 +18,3 @@ export interface Trouble {
 }
 export interface Troubles { problems: Trouble[]; solved: { title: string; at: string }[]; sentence: string }
 export interface Resolved { success: boolean; message: string; deliveries?: number; error?: string }
-
-export type Hook = Webhook & { rateLimitPerSecond?: number | null; secretAge?: { sentence: string; isOld: boolean }; problemId?: string | null };
-export interface Sample { eventId: string; at: string; label: string; what: string; matches: boolean; why?: string | null }
-export interface FilterTest { checked: number; matched: number; sentence: string; samples: Sample[] }
-export interface Rotated { success: boolean; secret?: string; previousValidUntil?: string | null; message?: string; error?: string }
-export interface Snippet { language: string; label: string; code: string; install?: string | null; runs: string }
-export interface Changed { webhook: Hook; warnings?: { path: string; code: string; message: string }[]; error?: string }
