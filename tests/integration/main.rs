@@ -19,6 +19,7 @@ mod headers;
 mod judges;
 mod kit;
 mod problems;
+mod replays;
 mod retries;
 mod rotation;
 mod search;

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, overview, problems, snippets, tokens, webhooks,
+    Changed, changes, deliveries, events, overview, problems, replays, snippets, tokens, webhooks,
     workspaces,
 };
 
@@ -56,6 +56,10 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(deliveries::release))
+        .routes(routes!(replays::begin))
+        .routes(routes!(replays::list))
+        .routes(routes!(replays::get))
+        .routes(routes!(replays::cancel))
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::update, workspaces::remove))
         .routes(routes!(tokens::list, tokens::create))

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::door::Door;
 use crate::given::{From, id_of, with_query};
@@ -16,8 +16,9 @@ pub(crate) enum Order {
     Asc,
 }
 
+/// Which deliveries.
 #[derive(Args)]
-pub(crate) struct List {
+pub(crate) struct Which {
     /// pending, sending, held, success, failed, unknown, skipped, cancelled; several with commas
     #[arg(long)]
     status: Option<String>,
@@ -36,6 +37,9 @@ pub(crate) struct List {
     /// One event
     #[arg(long, value_name = "ID")]
     event: Option<String>,
+    /// One delivery, or several with commas
+    #[arg(long, value_name = "ID")]
+    ids: Option<String>,
     /// One booking, contact, article …
     #[arg(long)]
     subject: Option<String>,
@@ -51,6 +55,12 @@ pub(crate) struct List {
     /// Only tests (true) or none (false)
     #[arg(long, value_name = "true|false")]
     test: Option<bool>,
+}
+
+#[derive(Args)]
+pub(crate) struct List {
+    #[command(flatten)]
+    which: Which,
     /// 1 to 200; without it, 50
     #[arg(long, value_name = "N")]
     limit: Option<u32>,
@@ -63,6 +73,20 @@ pub(crate) struct List {
     /// Newest or oldest first
     #[arg(long)]
     order: Option<Order>,
+}
+
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    which: Which,
+    /// Only say what would be sent
+    #[arg(long)]
+    dry_run: bool,
+    /// So many a minute at most; without it, as fast as the receivers take them
+    #[arg(long, value_name = "N")]
+    per_minute: Option<u32>,
+    #[command(flatten)]
+    from: From,
 }
 
 #[derive(Subcommand)]
@@ -78,6 +102,15 @@ pub(crate) enum Command {
     Retry {
         /// Its id
         delivery: String,
+    },
+    /// Send all that fit again, as new deliveries with the same bytes
+    Replay(Box<Replay>),
+    /// List what is being sent again, and how far it is
+    Replays,
+    /// Stop sending again; what is not out is closed
+    StopReplay {
+        /// Its id
+        replay: String,
     },
     /// Close one that has not ended: "I told them myself"
     Cancel {
@@ -108,6 +141,25 @@ impl Command {
                     .ask(Method::POST, &at(&delivery, "/retry"), None)
                     .await?;
                 screen.done(&moved, "It is due now, with one more attempt.");
+            }
+            Self::Replay(replay) => replay.run(door, screen).await?,
+            Self::Replays => screen.list(
+                door.get("/api/replays").await?,
+                "replays",
+                "Nothing was sent again in the last seven days.",
+                &[
+                    ("ID", |row| plain(row, "id")),
+                    ("BEGUN (UTC)", |row| moment(row, "startedAt")),
+                    ("", |row| plain(row, "sentence")),
+                ],
+            ),
+            Self::StopReplay { replay } => {
+                let replay: String = form_urlencoded::byte_serialize(replay.as_bytes()).collect();
+                let stopped = door
+                    .ask(Method::POST, &format!("/api/replays/{replay}/cancel"), None)
+                    .await?;
+                let now = stopped.get("replay").unwrap_or(&Value::Null);
+                screen.done(&stopped, text(now, "sentence"));
             }
             Self::Cancel {
                 delivery,
@@ -140,8 +192,9 @@ fn at(id: &str, act: &str) -> String {
     format!("/api/deliveries/{id}{act}")
 }
 
-impl List {
-    async fn run(self, door: &Door, screen: Screen) -> Result<(), Failed> {
+impl Which {
+    /// The members of the filter that were given.
+    async fn members(self, door: &Door) -> Result<Vec<(&'static str, Option<String>)>, Failed> {
         let webhook = match self.webhook {
             // A removed webhook is in no list any more, but its log is there.
             Some(named) if named.starts_with("whk_") => Some(named),
@@ -150,30 +203,81 @@ impl List {
             }
             None => None,
         };
+        Ok(vec![
+            ("status", self.status),
+            ("q", self.q),
+            ("channel", self.channel),
+            ("webhookId", webhook),
+            ("eventType", self.event_type),
+            ("eventId", self.event),
+            ("ids", self.ids),
+            ("subject", self.subject),
+            ("recipient", self.recipient),
+            ("since", self.since),
+            ("until", self.until),
+            ("test", self.test.map(|test| test.to_string())),
+        ])
+    }
+}
+
+impl Replay {
+    async fn run(self, door: &Door, screen: Screen) -> Result<(), Failed> {
+        let mut request = self.from.read()?;
+        let test = self.which.test;
+        let mut filter: Map<String, Value> = self
+            .which
+            .members(door)
+            .await?
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+            .collect();
+        if let Some(test) = test {
+            filter.insert("test".into(), json!(test));
+        }
+        request.set("filter", (!filter.is_empty()).then_some(filter));
+        request.set("perMinute", self.per_minute);
+        request.set("dryRun", self.dry_run.then_some(true));
+        let request =
+            request.filled("Say which: --status, --webhook, --since …, or --from a file.")?;
+        if request.get("filter").is_none() {
+            return Err(Failed::Usage(
+                "Say which: --status, --webhook, --since …, or --from a file.".into(),
+            ));
+        }
+        let done = door
+            .send(Method::POST, "/api/deliveries/replay", &request)
+            .await?;
+        let mut lines = vec![text(&done, "sentence").to_owned()];
+        lines.extend(
+            done.get("excluded")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(|left| text(left, "sentence").to_owned()),
+        );
+        let id = text(&done, "replayId");
+        if !id.is_empty() {
+            lines.push(format!("It is {id}: signalctl deliveries replays."));
+        }
+        screen.done(&done, &lines.join("\n"));
+        Ok(())
+    }
+}
+
+impl List {
+    async fn run(self, door: &Door, screen: Screen) -> Result<(), Failed> {
         let order = self.order.map(|order| match order {
             Order::Desc => "desc",
             Order::Asc => "asc",
         });
-        let path = with_query(
-            "/api/deliveries",
-            &[
-                ("status", self.status),
-                ("q", self.q),
-                ("channel", self.channel),
-                ("webhookId", webhook),
-                ("eventType", self.event_type),
-                ("eventId", self.event),
-                ("subject", self.subject),
-                ("recipient", self.recipient),
-                ("since", self.since),
-                ("until", self.until),
-                ("test", self.test.map(|test| test.to_string())),
-                ("limit", self.limit.map(|limit| limit.to_string())),
-                ("cursor", self.cursor),
-                ("at", self.at),
-                ("order", order.map(str::to_owned)),
-            ],
-        );
+        let mut query = self.which.members(door).await?;
+        query.extend([
+            ("limit", self.limit.map(|limit| limit.to_string())),
+            ("cursor", self.cursor),
+            ("at", self.at),
+            ("order", order.map(str::to_owned)),
+        ]);
+        let path = with_query("/api/deliveries", &query);
         let page = door.get(&path).await?;
         let more = page
             .get("nextCursor")

@@ -63,9 +63,11 @@ pub(crate) struct DeliveryRecord {
     pub(crate) created_at: Time,
     pub(crate) finished_at: Option<Time>,
     pub(crate) delivered_at: Option<Time>,
+    /// When the texts of its event were removed.
+    pub(crate) purged_at: Option<Time>,
 }
 
-const SELECT: &str = "SELECT d.*, e.id AS event_id, w.name AS who FROM deliveries d
+const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who FROM deliveries d
   JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
@@ -94,6 +96,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         created_at: row.get("created_at")?,
         finished_at: row.get("finished_at")?,
         delivered_at: row.get("delivered_at")?,
+        purged_at: row.get("purged_at")?,
     })
 }
 
@@ -471,7 +474,7 @@ pub(super) fn at_endpoint(
 }
 
 /// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not
-/// counted, for they are many, and tests neither.
+/// counted, for they are many, and tests neither, nor what was given up and sent again since.
 pub(crate) fn standing(
     conn: &Connection,
     workspace: WorkspaceId,
@@ -481,7 +484,7 @@ pub(crate) fn standing(
         return standing_at(conn, workspace, endpoint);
     }
     let mut statement = conn.prepare_cached(
-        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 GROUP BY status",
+        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (status <> 'failed' OR status_reason IS NULL) GROUP BY status",
     )?;
     let mut standing = Standing::default();
     let rows = statement.query_map([workspace], |r| {
@@ -509,7 +512,7 @@ fn standing_at(conn: &Connection, workspace: WorkspaceId, endpoint: &str) -> Res
                + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'sending' AND status <> 'success' AND endpoint = ?1 AND is_test = 0)
                + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'unknown' AND status <> 'success' AND endpoint = ?1),
              (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'held'),
-             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0)",
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL)",
         )?
         .query_row(params![endpoint, workspace], |r| {
             Ok((r.get(0)?, r.get(1)?, r.get(2)?))

@@ -11,6 +11,7 @@ pub(crate) mod event_types;
 pub(crate) mod events;
 pub(crate) mod log;
 pub(crate) mod problems;
+pub(crate) mod replays;
 pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;

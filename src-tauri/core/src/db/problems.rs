@@ -26,7 +26,7 @@ pub(crate) struct GivenUp {
     pub(crate) until: Time,
 }
 
-const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND finished_at > ?2 AND finished_at <= ?3 AND (code IS 'blocked_address') = ?4";
+const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > ?2 AND finished_at <= ?3 AND (code IS 'blocked_address') = ?4";
 
 /// How many were given up, and since when.
 pub(crate) fn given_up(conn: &Connection, which: &GivenUp) -> Result<Option<Many>> {
@@ -117,7 +117,7 @@ pub(crate) fn first(
         let which = if held {
             "d.status = 'held' ORDER BY d.status_reason, d.created_at, d.seq"
         } else {
-            "d.status = 'failed' AND d.is_test = 0 ORDER BY d.finished_at, d.seq"
+            "d.status = 'failed' AND d.is_test = 0 AND d.status_reason IS NULL ORDER BY d.finished_at, d.seq"
         };
         found.extend(deliveries::at_endpoint(
             conn,

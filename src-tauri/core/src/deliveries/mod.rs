@@ -3,8 +3,10 @@
 mod act;
 pub(crate) mod filter;
 pub(crate) mod read;
+pub(crate) mod replay;
 
 pub use filter::{DeliveryFilter, EventFilter, Order};
+pub use replay::{Content, Left, NewReplay, Replay, Replayed, WhyLeft};
 
 use std::collections::BTreeMap;
 
@@ -104,6 +106,10 @@ words! {
         Superseded = "superseded",
         /// The owner closed it.
         ByOwner = "by_owner",
+        /// Given up, and sent again as another delivery: that one tells how it went on.
+        Replayed = "replayed",
+        /// Given up, and its text was removed for its age: it cannot be sent any more.
+        TextPurged = "text_purged",
     }
 }
 
@@ -178,7 +184,7 @@ pub struct DeliveryRow {
     pub attempt_count: u32,
     /// True: a test, not counted in any total.
     pub test: bool,
-    /// The delivery that this one repeats.
+    /// The delivery that this one repeats: the first of all that say the same.
     pub replay_of: Option<DeliveryId>,
     /// When it was queued.
     pub created_at: Time,
