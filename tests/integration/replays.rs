@@ -1,8 +1,11 @@
 //! Many at once, again: counted before, sent in order, stopped, gone on with after a restart.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use serde_json::{Value, json};
 use signalbox_practice::{Behaviour, Receiver};
-use signalbox_tests::{PATIENCE, Shop, pss_kib, say};
+use signalbox_tests::{Home, PATIENCE, Shop, pss_kib, say};
 
 async fn receiver() -> Receiver {
     Receiver::start(([127, 0, 0, 1], 0)).await.unwrap()
@@ -90,7 +93,10 @@ async fn what_a_dry_run_counts_is_sent_again_with_the_same_id_and_the_same_bytes
     .await;
     assert_eq!(counted(&dry), (3, 2, vec![("test".into(), 1)]));
     assert_eq!(dry["replayId"], Value::Null);
-    assert_eq!(dry["sentence"], "2 calls would go out again, to 2 receivers.");
+    assert_eq!(
+        dry["sentence"],
+        "2 calls would go out again, to 2 receivers."
+    );
     let done = replay(&shop, all).await;
     assert_eq!(counted(&done), counted(&dry));
     let ended = replay_when(&shop, &done["replayId"], |r| r["isRunning"] == false).await;
@@ -104,7 +110,10 @@ async fn what_a_dry_run_counts_is_sent_again_with_the_same_id_and_the_same_bytes
     for call in after.iter().skip(3) {
         let same = before.iter().find(|old| old.body == call.body);
         let same = same.expect("the same bytes as the first time");
-        assert_eq!(same.headers.get("webhook-id"), call.headers.get("webhook-id"));
+        assert_eq!(
+            same.headers.get("webhook-id"),
+            call.headers.get("webhook-id")
+        );
     }
     let event = shop.full.get(&format!("/api/events/{}", events[0])).await;
     let rows = event.is(200)["event"]["deliveries"].clone();
@@ -151,7 +160,10 @@ async fn what_was_given_up_needs_the_owner_no_more_once_it_is_sent_again() {
     let health = shop.full.get("/api/health").await.is(200);
     assert_eq!(health["failed"], 0);
     let again = replay(&shop, failed).await;
-    assert_eq!(counted(&again), (2, 0, vec![("got_through_since".into(), 2)]));
+    assert_eq!(
+        counted(&again),
+        (2, 0, vec![("got_through_since".into(), 2)])
+    );
     assert_eq!(again["replayId"], Value::Null);
     assert_eq!(again["sentence"], "Nothing of this can be sent again.");
 }
@@ -166,13 +178,18 @@ async fn two_clicks_send_nothing_twice() {
         replay(&shop, request.clone()),
         replay(&shop, request.clone())
     );
-    let (first, second) = if one["queued"] == 8 { (one, two) } else { (two, one) };
+    let (first, second) = if one["queued"] == 8 {
+        (one, two)
+    } else {
+        (two, one)
+    };
     assert_eq!(counted(&first), (8, 8, vec![]));
     let (matched, queued, left) = counted(&second);
     assert_eq!((matched >= 8, queued), (true, 0));
     assert!(
         left.iter()
-            .all(|(why, _)| ["already_replayed_and_waiting", "still_waiting"].contains(&why.as_str())),
+            .all(|(why, _)| ["already_replayed_and_waiting", "still_waiting"]
+                .contains(&why.as_str())),
         "{left:?}"
     );
     replay_when(&shop, &first["replayId"], |r| r["sent"].as_u64() >= Some(2)).await;
@@ -199,7 +216,10 @@ async fn a_replay_is_stopped_and_what_had_failed_needs_the_owner_again() {
     receiver.behave(Behaviour::Status(500));
     for number in 0..5 {
         let event = shop
-            .event("booking.created", &format!(r#"{{"bookingId":"b{number}"}}"#))
+            .event(
+                "booking.created",
+                &format!(r#"{{"bookingId":"b{number}"}}"#),
+            )
             .await;
         shop.delivery_is(&event, "failed").await;
     }
@@ -217,12 +237,17 @@ async fn a_replay_is_stopped_and_what_had_failed_needs_the_owner_again() {
         .changes()
         .await
         .until(async || held().await.then_some(()));
-    all_held.await.expect("all are held, for the webhook is paused");
+    all_held
+        .await
+        .expect("all are held, for the webhook is paused");
     assert_eq!(shop.webhook_now(&webhook.id).await["failedCalls"], 5);
 
     let stop = format!("/api/replays/{}/cancel", done["replayId"].as_str().unwrap());
     let stopped = shop.full.post(&stop, &json!({})).await.is(200);
-    assert_eq!((&stopped["success"], &stopped["cancelled"]), (&json!(true), &json!(5)));
+    assert_eq!(
+        (&stopped["success"], &stopped["cancelled"]),
+        (&json!(true), &json!(5))
+    );
     let now = &stopped["replay"];
     assert_eq!(
         (&now["cancelled"], &now["waiting"], &now["isRunning"]),
@@ -233,7 +258,11 @@ async fn a_replay_is_stopped_and_what_had_failed_needs_the_owner_again() {
     assert_eq!(twice["cancelled"], 0, "stopping twice changes nothing");
     let rows = shop.deliveries("status=failed").await;
     assert!(rows.iter().all(|row| row["statusReason"] == Value::Null));
-    let again = replay(&shop, json!({"filter": {"status": "failed"}, "dryRun": true})).await;
+    let again = replay(
+        &shop,
+        json!({"filter": {"status": "failed"}, "dryRun": true}),
+    )
+    .await;
     assert_eq!(again["queued"], 5, "{again}");
 }
 
@@ -255,7 +284,10 @@ async fn a_restart_in_the_middle_goes_on_and_queues_each_once() {
     let ended = replay_when(&shop, &done["replayId"], |r| r["isRunning"] == false).await;
     assert_eq!((&ended["total"], &ended["sent"]), (&json!(30), &json!(30)));
     let rows = shop.deliveries("limit=200").await;
-    let again: Vec<_> = rows.iter().filter(|r| r["replayOf"] != Value::Null).collect();
+    let again: Vec<_> = rows
+        .iter()
+        .filter(|r| r["replayOf"] != Value::Null)
+        .collect();
     let mut of: Vec<_> = again.iter().map(|r| r["replayOf"].as_str()).collect();
     of.sort_unstable();
     of.dedup();
@@ -348,7 +380,14 @@ async fn the_command_line_counts_sends_lists_and_stops() {
     let dry = run(&["deliveries", "replay", "--status", "success", "--dry-run"]);
     assert_eq!(dry.exits(0).json()["queued"], 3);
     let done = run(&[
-        "deliveries", "replay", "--status", "success", "--test", "false", "--per-minute", "60",
+        "deliveries",
+        "replay",
+        "--status",
+        "success",
+        "--test",
+        "false",
+        "--per-minute",
+        "60",
     ]);
     let done = done.exits(0).json();
     assert_eq!(done["queued"], 3);
@@ -377,7 +416,11 @@ fn old_log(shop: &Shop, rows: u32, webhook: &str) {
         let hex = format!("{bits:032x}");
         format!(
             "{prefix}_{}-{}-{}-{}-{}",
-            &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]
+            &hex[..8],
+            &hex[8..12],
+            &hex[12..16],
+            &hex[16..20],
+            &hex[20..]
         )
     };
     let sha = {
@@ -405,48 +448,54 @@ fn old_log(shop: &Shop, rows: u32, webhook: &str) {
 
 #[tokio::test]
 async fn a_hundred_thousand_are_counted_within_moments_and_queued_at_flat_memory() {
-    let shop = Shop::alone().await;
+    // What the allocator keeps for each thread is not what a replay needs.
+    let home = Home::new().with("MALLOC_ARENA_MAX", "2");
+    let shop = Shop::on(Arc::new(home.serve())).await;
     let webhook = shop
         .webhook_with("http://127.0.0.1:9/", json!({"isActive": false}))
         .await;
     let rows = 100_000_u32;
     old_log(&shop, rows, &webhook.id);
     let shop = shop.restart(false);
-    // What the first page and a small replay need is there from the start.
-    shop.deliveries("status=success").await;
-    let small = replay(&shop, json!({"filter": {"subject": "c1"}})).await;
-    replay_when(&shop, &small["replayId"], |r| r["waiting"] == 1).await;
+    // The index has read the old log, and the caches of readers are full, before memory is looked at.
+    let index = rusqlite::Connection::open(shop.serve.home().path().join("search.db")).unwrap();
+    let read = async || {
+        shop.full.get("/api/health").await.is(200);
+        let sql = "SELECT seq FROM marks WHERE name = 'deliveries'";
+        let mark: u32 = index.query_row(sql, [], |r| r.get(0)).ok()?;
+        (mark >= rows).then_some(())
+    };
+    let started = Instant::now();
+    while read().await.is_none() {
+        assert!(
+            started.elapsed() < PATIENCE,
+            "the index has not read the log"
+        );
+    }
+    let dry = json!({"filter": {"status": "success"}, "dryRun": true});
+    let asked = Instant::now();
+    assert_eq!(replay(&shop, dry).await["queued"], rows);
+    let answered = asked.elapsed();
 
     let before = pss_kib(shop.serve.pid);
-    let asked = std::time::Instant::now();
     let done = replay(&shop, json!({"filter": {"status": "success"}})).await;
-    let answered = asked.elapsed();
-    assert_eq!(done["queued"], rows - 1);
-    let mut most = 0;
-    let started = std::time::Instant::now();
-    loop {
-        most = most.max(pss_kib(shop.serve.pid));
-        let waiting = shop
-            .full
-            .get("/api/deliveries?status=held&limit=1")
-            .await
-            .is(200);
-        let now = progress(&shop, &done["replayId"]).await;
-        assert_eq!(now["waiting"], rows - 1);
-        if waiting["total"] == 10_000 || started.elapsed() > PATIENCE {
-            break;
-        }
-    }
+    assert_eq!(done["queued"], rows);
     let path = shop.serve.home().path().join("signalbox.db");
     let db = rusqlite::Connection::open(path).unwrap();
+    let (mut most, started) = (0, Instant::now());
     let queued = async || -> Option<()> {
         most = most.max(pss_kib(shop.serve.pid));
-        let held: u32 = db
-            .query_row("SELECT count(*) FROM deliveries WHERE status = 'held'", [], |r| r.get(0))
-            .unwrap();
-        (held == rows).then_some(())
+        let sql = "SELECT queued FROM replays";
+        let queued: u32 = db.query_row(sql, [], |r| r.get(0)).unwrap();
+        (queued == rows).then_some(())
     };
-    shop.full.changes().await.until(queued).await.expect("all are queued");
+    let all = shop.full.changes().await.until(queued).await;
+    all.expect("all are queued");
+    assert_eq!(
+        progress(&shop, &done["replayId"]).await["waiting"],
+        rows,
+        "all are held, for their webhook is paused"
+    );
     let took = started.elapsed();
     let grown = most.saturating_sub(before);
     say(&format!(

@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again what fits a filter, or counts it. It is queued from then on, in waves. */
+        post: operations["replayDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -413,6 +430,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The replays that run, and those of the last seven days. */
+        get: operations["listReplays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One replay, and how far it is. */
+        get: operations["getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a replay: what it queued and is not out is closed, nothing more is queued. */
+        post: operations["cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -654,6 +722,11 @@ export interface components {
             /** @description Why there is no address, as a sentence. */
             problem?: string | null;
         };
+        /**
+         * @description What a replay sends.
+         * @enum {string}
+         */
+        Content: "original" | "current";
         /** @description Figures of a day. */
         Counts: {
             /**
@@ -735,6 +808,66 @@ export interface components {
             explanation?: string | null;
             /** @description What is true of it, first. */
             sentence: string;
+        };
+        /** @description Which deliveries, in which order, from where on. */
+        DeliveryFilter: {
+            /**
+             * @description One automation.
+             * @default null
+             */
+            automationId: string | null;
+            /**
+             * @description One channel, or several with commas.
+             * @default null
+             */
+            channel: string | null;
+            /** @default null */
+            eventId: components["schemas"]["EventId"] | null;
+            /**
+             * @description One event type, or several with commas.
+             * @default null
+             */
+            eventType: string | null;
+            /**
+             * @description One delivery, or several with commas.
+             * @default null
+             */
+            ids: string | null;
+            /**
+             * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+             *     a beginning.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * @description Whom or where it went to.
+             * @default null
+             */
+            recipient: string | null;
+            /** @default null */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * @description One status, or several with commas.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * @description One booking, contact, article …
+             * @default null
+             */
+            subject: string | null;
+            /**
+             * @description True: only tests; false: none.
+             * @default null
+             */
+            test: boolean | null;
+            /** @default null */
+            until: components["schemas"]["Time"] | null;
+            /**
+             * @description One webhook, or several with commas.
+             * @default null
+             */
+            webhookId: string | null;
         };
         DeliveryId: string;
         /** @description A page of the log. */
@@ -1003,6 +1136,18 @@ export interface components {
          * @enum {string}
          */
         Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
+        /** @description Deliveries that fit the filter and are left out. */
+        Left: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description Why. */
+            reason: components["schemas"]["WhyLeft"];
+            /** @description The same as a sentence. */
+            sentence: string;
+        };
         /** @description What was done, as a sentence. */
         Message: {
             message: string;
@@ -1035,6 +1180,20 @@ export interface components {
             schema?: Record<string, unknown> | null;
             /** @description `[a-z0-9_]+(\.[a-z0-9_]+)+`, such as `gift_card.sold`. */
             type: string;
+        };
+        /** @description What is to be sent again. */
+        NewReplay: {
+            /** @description What is sent; `original` unless said otherwise. */
+            content?: components["schemas"]["Content"];
+            /** @description True: only counts what a run would queue. */
+            dryRun?: boolean;
+            /** @description Which deliveries: the members of the query of `GET /api/deliveries`, without those about pages. */
+            filter: components["schemas"]["DeliveryFilter"];
+            /**
+             * Format: int32
+             * @description So many a minute, 1 to 6,000; null is as fast as the receivers take them.
+             */
+            perMinute?: number | null;
         };
         /** @description A token to be made. */
         NewToken: {
@@ -1094,6 +1253,10 @@ export interface components {
         OneEvent: {
             /** @description With its deliveries. */
             event: components["schemas"]["Event"];
+        };
+        OneReplay: {
+            /** @description How far it is. */
+            replay: components["schemas"]["Replay"];
         };
         OneWebhook: {
             webhook: components["schemas"]["Webhook"];
@@ -1202,7 +1365,7 @@ export interface components {
          * @description Why a delivery stands where it stands.
          * @enum {string}
          */
-        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner";
+        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner" | "replayed" | "text_purged";
         /** @description What the caller learns once the event is durable. */
         Recorded: {
             /**
@@ -1224,6 +1387,72 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description Always false. */
             success: boolean;
+        };
+        /** @description Many being sent again, and how far that is. */
+        Replay: {
+            /**
+             * Format: int64
+             * @description Closed, or never queued because it was stopped.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /** @description Its id. */
+            id: components["schemas"]["ReplayId"];
+            /** @description Something of it waits. */
+            isRunning: boolean;
+            /**
+             * Format: int32
+             * @description So many a minute at most.
+             */
+            perMinute?: number | null;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            sent: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description When it began. */
+            startedAt: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description All of it: `sent`, `failed`, `waiting` and `cancelled` together.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Queued and not final, or not queued yet.
+             */
+            waiting: number;
+        };
+        ReplayId: string;
+        /** @description What is sent again, or would be. */
+        Replayed: {
+            /** @description The others. */
+            excluded: components["schemas"]["Left"][];
+            /**
+             * Format: int64
+             * @description How many deliveries fit the filter.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description How many of them are sent again. They are queued from now on, one after the other.
+             */
+            queued: number;
+            replayId?: components["schemas"]["ReplayId"] | null;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        Replays: {
+            /** @description Newest first. */
+            replays: components["schemas"]["Replay"][];
         };
         /** @description What to do about a problem. */
         Resolve: {
@@ -1368,6 +1597,17 @@ export interface components {
          * @enum {string}
          */
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
+        StoppedReplay: {
+            /**
+             * Format: int64
+             * @description How many deliveries were closed, or will not be queued.
+             */
+            cancelled: number;
+            /** @description As it stands now. */
+            replay: components["schemas"]["Replay"];
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description File storage. */
         StorageIntegration: {
             /** @description The bucket. */
@@ -1663,6 +1903,11 @@ export interface components {
         Webhooks: {
             webhooks: components["schemas"]["Webhook"][];
         };
+        /**
+         * @description Why a delivery that fits the filter is not sent again.
+         * @enum {string}
+         */
+        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -1713,6 +1958,7 @@ export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
 export type Code = components['schemas']['Code'];
 export type Connection = components['schemas']['Connection'];
+export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
@@ -1720,6 +1966,7 @@ export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
 export type DeclaredType = components['schemas']['DeclaredType'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
+export type DeliveryFilter = components['schemas']['DeliveryFilter'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
@@ -1740,15 +1987,18 @@ export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
+export type Left = components['schemas']['Left'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventType = components['schemas']['NewEventType'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
+export type OneReplay = components['schemas']['OneReplay'];
 export type OneWebhook = components['schemas']['OneWebhook'];
 export type OneWorkspace = components['schemas']['OneWorkspace'];
 export type OpenProblem = components['schemas']['OpenProblem'];
@@ -1763,6 +2013,10 @@ export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayId = components['schemas']['ReplayId'];
+export type Replayed = components['schemas']['Replayed'];
+export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
@@ -1783,6 +2037,7 @@ export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
+export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type Story = components['schemas']['Story'];
 export type Strip = components['schemas']['Strip'];
@@ -1802,6 +2057,7 @@ export type WebhookCounts = components['schemas']['WebhookCounts'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
+export type WhyLeft = components['schemas']['WhyLeft'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
 export type WorkspaceName = components['schemas']['WorkspaceName'];
@@ -1882,6 +2138,8 @@ export interface operations {
                 eventType?: string;
                 /** @description One event. */
                 eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
                 /** @description One booking, contact, article … */
                 subject?: string;
                 /** @description Whom or where it went to. */
@@ -1911,6 +2169,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2741,6 +3032,97 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Resolved"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listReplays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replays"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedReplay"];
                 };
             };
             /** @description What is wrong, as problem+json */

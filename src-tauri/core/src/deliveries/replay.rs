@@ -447,7 +447,9 @@ impl NewReplay {
             return Err(Error::field(
                 "perMinute",
                 "out_of_range",
-                format!("This may be 1 to {MOST_PER_MINUTE} a minute; leave it out for as fast as the receivers take them."),
+                format!(
+                    "This may be 1 to {MOST_PER_MINUTE} a minute; leave it out for as fast as the receivers take them."
+                ),
             ));
         }
         let filter = &self.filter;
@@ -722,12 +724,7 @@ fn queue(
     let enters = match &of.subject {
         _ if of.paused => Enters::Paused,
         Some(subject)
-            if db::deliveries::has_open_earlier(
-                tx.conn(),
-                &of.endpoint,
-                subject,
-                id.row(),
-            )? =>
+            if db::deliveries::has_open_earlier(tx.conn(), &of.endpoint, subject, id.row())? =>
         {
             let (lanes, endpoint) = (lanes.clone(), of.endpoint.clone());
             let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
