@@ -23,6 +23,7 @@ mod replays;
 mod retries;
 mod rotation;
 mod search;
+mod settings;
 mod vectors;
 mod webhooks;
 mod wire;

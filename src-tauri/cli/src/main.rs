@@ -12,6 +12,7 @@ mod given;
 mod listen;
 mod said;
 mod serve;
+mod settings;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -73,6 +74,11 @@ enum Command {
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// How long things are kept, and how much room they take
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Remove now what is old enough to go
+    CleanUp(settings::CleanUp),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -136,6 +142,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Webhook(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
+        Command::Settings(command) => command.run(&door, screen).await,
+        Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

@@ -151,7 +151,11 @@ impl Hub {
         let (stop, stopped) = watch::channel(false);
         let tasks = vec![
             tokio::spawn(worker::run(self.clone(), at_intake, stopped.clone())),
-            tokio::spawn(crate::deliveries::replay::run(self.clone(), stopped)),
+            tokio::spawn(crate::deliveries::replay::run(
+                self.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::retention::run(self.clone(), stopped)),
         ];
         *running = Some(Running {
             dispatch,

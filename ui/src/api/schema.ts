@@ -495,6 +495,24 @@ export interface paths {
         delete?: never;
         options?: never;
         head?: never;
+        /** Alters what the owner can set. */
+        patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/api/settings/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes now what is old enough, or counts it. */
+        post: operations["cleanUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
         patch?: never;
         trace?: never;
     };
@@ -709,6 +727,38 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Whether to clean up, or only to count. */
+        CleanUp: {
+            /** @description True: only counts what would go. */
+            dryRun?: boolean;
+        };
+        /** @description What went for its age, or would. */
+        CleanedUp: {
+            /**
+             * Format: int64
+             * @description Bytes of text that went.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Deliveries that went with them.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events that went altogether.
+             */
+            events: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Events that lost their texts.
+             */
+            texts: number;
+        };
         /**
          * @description Why something outside did not work.
          * @enum {string}
@@ -802,10 +852,11 @@ export interface components {
             actions: components["schemas"]["Action"][];
             /** @description Oldest first. */
             attempts: components["schemas"]["Attempt"][];
-            /** @description The body of every attempt, exactly. */
+            /** @description The body of every attempt, exactly; empty once it was removed for its age. */
             body: string;
             /** @description Why, and what follows; null when the sentence says it all. */
             explanation?: string | null;
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description What is true of it, first. */
             sentence: string;
         };
@@ -959,8 +1010,8 @@ export interface components {
         };
         /** @description An event as it is read back. */
         Event: {
-            /** @description Exactly as it was handed in. */
-            data: Record<string, unknown>;
+            /** @description Exactly as it was handed in; null once it was removed for its age. */
+            data?: Record<string, unknown> | null;
             /** @description What it became; only when one event is asked for. */
             deliveries?: components["schemas"]["DeliveryRow"][] | null;
             /** @description Its id, also the `webhook-id` of its calls. */
@@ -969,6 +1020,7 @@ export interface components {
             label: string;
             /** @description When it happened. */
             occurredAt: components["schemas"]["Time"];
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description When it was recorded. */
             receivedAt: components["schemas"]["Time"];
             /** @description Who handed it in: a token's name, `window` or `signalctl`. */
@@ -1471,6 +1523,32 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /** @description How long things are kept. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Days until the rows go too; null is never.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description Days until texts and bodies go; 0 is never.
+             */
+            textsDays: number;
+        };
+        /** @description What is altered about it. */
+        RetentionPatch: {
+            /**
+             * Format: int32
+             * @description 1 to 36,500 and not fewer than `textsDays`; null is for ever.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description 0 to 36,500; 0 is for ever.
+             */
+            textsDays?: number | null;
+        };
         RetriedDelivery: {
             /** @description As it stands now. */
             delivery: components["schemas"]["DeliveryRow"];
@@ -1532,18 +1610,56 @@ export interface components {
             sentence: string;
         };
         /** @description What the owner can set. */
-        Settings: {
+        Settings: components["schemas"]["Storage"] & {
             /**
              * Format: int32
              * @description The port that programs reach Signalbox at.
              */
             port: number;
         };
+        /** @description What the owner alters. */
+        SettingsPatch: {
+            /** @description How long things are kept. */
+            retention?: components["schemas"]["RetentionPatch"];
+        };
         /**
          * @description Round runs, square holds, eight sides stop, a diamond asks, a triangle warns.
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description How much room things take, in bytes where nothing else is said. */
+        Sizes: {
+            /**
+             * Format: int64
+             * @description The database, with what is free in it: its pages.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Deliveries, by the numbers of the first and the last: so many at most.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events, by the numbers of the first and the last: so many at most.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description What is free on the disk; null where the system does not say.
+             */
+            freeDisk?: number | null;
+            /**
+             * Format: int64
+             * @description The search index: its file.
+             */
+            searchIndex: number;
+            /**
+             * Format: int64
+             * @description Texts and bodies, estimated from 200 events all over the log.
+             */
+            texts: number;
+        };
         /** @description Texts through Twilio. */
         SmsIntegration: {
             /** @description The sender's number. */
@@ -1607,6 +1723,15 @@ export interface components {
             replay: components["schemas"]["Replay"];
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description How long things are kept, and how much room they take. */
+        Storage: {
+            /** @description How long. */
+            retention: components["schemas"]["Retention"];
+            /** @description Both in words. */
+            sentence: string;
+            /** @description How much. */
+            sizes: components["schemas"]["Sizes"];
         };
         /** @description File storage. */
         StorageIntegration: {
@@ -1956,6 +2081,8 @@ export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type CleanUp = components['schemas']['CleanUp'];
+export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
 export type Connection = components['schemas']['Connection'];
 export type Content = components['schemas']['Content'];
@@ -2019,6 +2146,8 @@ export type Replayed = components['schemas']['Replayed'];
 export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
+export type Retention = components['schemas']['Retention'];
+export type RetentionPatch = components['schemas']['RetentionPatch'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
 export type Role = components['schemas']['Role'];
 export type Rotate = components['schemas']['Rotate'];
@@ -2030,7 +2159,9 @@ export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
+export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type Sizes = components['schemas']['Sizes'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
@@ -2038,6 +2169,7 @@ export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
+export type Storage = components['schemas']['Storage'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type Story = components['schemas']['Story'];
 export type Strip = components['schemas']['Strip'];
@@ -3152,6 +3284,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cleanUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
                 };
             };
             /** @description What is wrong, as problem+json */

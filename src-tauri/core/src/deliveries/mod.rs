@@ -225,8 +225,11 @@ pub struct DeliveryDetail {
     pub explanation: Option<String>,
     /// What can be done.
     pub actions: Vec<Action>,
-    /// The body of every attempt, exactly.
+    /// The body of every attempt, exactly; empty once it was removed for its age.
     pub body: String,
+    /// When body, requests and answers were removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Time>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
 }
