@@ -350,10 +350,11 @@ pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Pulls in what is due further ahead than any schedule reaches: the clock was set back.
+/// Pulls in what is due further ahead than any schedule reaches: the clock was set back. What waits
+/// for an earlier one waits for it anew.
 pub(crate) fn pull_in(conn: &Connection, now: Time, furthest_ms: i64) -> Result<usize> {
     Ok(conn.execute(
-        "UPDATE deliveries SET due_at = ?1 WHERE status = 'pending' AND due_at > ?2",
+        "UPDATE deliveries SET due_at = ?1, after_earlier = 0 WHERE status = 'pending' AND due_at > ?2",
         params![now, now.plus_ms(furthest_ms)],
     )?)
 }

@@ -618,7 +618,7 @@ impl Hub {
     }
 
     /// Queues what is due of all replays; says when to look again, if there is more.
-    async fn go_on_replaying(&self) -> Result<Option<Duration>> {
+    pub(crate) async fn go_on_replaying(&self) -> Result<Option<Duration>> {
         let now = self.now();
         let going = self
             .db
