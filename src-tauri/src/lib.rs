@@ -3,6 +3,7 @@
 //! `signalbox-api`.
 
 mod desktop;
+mod files;
 mod notify;
 mod request;
 mod tray;
@@ -88,11 +89,14 @@ pub fn run(options: Options) -> ExitCode {
                 .open_js_links_on_click(false)
                 .build(),
         )
+        // Asked by our own commands only: the page has no permission of it.
+        .plugin(tauri_plugin_dialog::init())
         .invoke_handler(tauri::generate_handler![
             request::request,
             desktop::open_link,
             desktop::window_ready,
-            desktop::quit
+            desktop::quit,
+            files::save
         ])
         .manage(Door(router))
         .manage(shell)
