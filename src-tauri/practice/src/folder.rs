@@ -271,7 +271,7 @@ impl Folder {
     }
 
     async fn read(&self, place: &Place<'_>, with_body: bool) -> Result<Response<Body>, Refused> {
-        let mut file = fs::File::open(self.file(place)).await?;
+        let file = fs::File::open(self.file(place)).await?;
         let about = file.metadata().await?;
         if about.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotFound).into());

@@ -299,9 +299,15 @@ impl Shared {
                 let half = first
                     .and_then(|frame| frame.into_data().ok())
                     .map(|data| data.slice(..data.len() / 2));
-                let frames = [Ok(half.unwrap_or_default()), Err(ended().into())];
-                let frames = frames.map(|frame| frame.map(hyper::body::Frame::data));
-                let body = http_body_util::StreamBody::new(futures_util::stream::iter(frames));
+                let half = Ok(hyper::body::Frame::data(half.unwrap_or_default()));
+                let end = futures_util::stream::once(async move {
+                    // Until the first half is on the wire.
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    Err(ended().into())
+                });
+                let frames =
+                    futures_util::StreamExt::chain(futures_util::stream::once(async { half }), end);
+                let body = http_body_util::StreamBody::new(frames);
                 Ok(Response::from_parts(parts, body.boxed_unsync()))
             }
             Fault::Refuse(status, code, message, behind) => {

@@ -106,12 +106,15 @@ pub fn check_name(name: &str) -> Result<(), FieldError> {
     }
 }
 
-/// A name as metadata: percent-encoded, or as one encoded word of RFC 2047 where that is empty or too long.
+/// What marks a name that is kept as base64; percent-encoding leaves no colon. RFC 2047 will not do: storages decode it.
+const AS_BASE64: &str = "base64:";
+
+/// A name as metadata: percent-encoded, or as base64 where that is empty or too long.
 #[must_use]
 pub(crate) fn encode_name(name: &str) -> String {
     let readable = percent(name);
     if readable.is_empty() || readable.len() > MAX_READABLE_BYTES {
-        format!("=?UTF-8?B?{}?=", STANDARD.encode(name))
+        format!("{AS_BASE64}{}", STANDARD.encode(name))
     } else {
         readable
     }
@@ -121,8 +124,7 @@ pub(crate) fn encode_name(name: &str) -> String {
 #[must_use]
 pub(crate) fn decode_name(kept: &str) -> String {
     let word = kept
-        .strip_prefix("=?UTF-8?B?")
-        .and_then(|rest| rest.strip_suffix("?="))
+        .strip_prefix(AS_BASE64)
         .and_then(|word| STANDARD.decode(word).ok())
         .and_then(|bytes| String::from_utf8(bytes).ok());
     word.or_else(|| unpercent(kept))
@@ -262,6 +264,7 @@ mod tests {
             "%41",
             "100%",
             "=?UTF-8?B?QQ==?=",
+            "base64:QQ==",
             "\0\r\n\u{7f}",
             "\u{202e}fdp.exe",
             "🎉",

@@ -4,6 +4,8 @@ mod answers;
 pub mod key;
 pub mod presets;
 mod s3;
+#[cfg(test)]
+mod tests;
 mod verified;
 
 pub(crate) use answers::{Stopped, Wrong};

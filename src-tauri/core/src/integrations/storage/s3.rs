@@ -200,7 +200,7 @@ impl S3 {
             size: part_size(file.at_most)?,
             sent: &sent,
         };
-        let whole = moving(&sent, progress, async {
+        let whole = moving(&sent, STALL, progress, async {
             let first = parts.next().await?.unwrap_or_default();
             match parts.next().await? {
                 None => self.put(&client, file, first).await.map(Ok),
@@ -212,7 +212,7 @@ impl S3 {
             Err(begun) => begun,
         };
         let mut unfinished = self.begin(&client, file, parts.size).await?;
-        let sending = moving(&sent, progress, unfinished.send(begun, &mut parts));
+        let sending = moving(&sent, STALL, progress, unfinished.send(begun, &mut parts));
         let done = match sending.await {
             Ok((size, completed)) => unfinished.finish(self, size, completed).await,
             Err(stopped) => Err(stopped),
@@ -405,21 +405,22 @@ async fn in_time<T>(
 }
 
 /// Does the work as long as something moves, and passes on how far it is.
-async fn moving<T>(
+pub(super) async fn moving<T>(
     sent: &watch::Sender<u64>,
+    limit: Duration,
     progress: &(dyn Fn(u64) + Send + Sync),
     work: impl Future<Output = Result<T, Stopped>>,
 ) -> Result<T, Stopped> {
     let mut moved = sent.subscribe();
     let stalls = async {
-        while let Ok(Ok(())) = tokio::time::timeout(STALL, moved.changed()).await {
+        while let Ok(Ok(())) = tokio::time::timeout(limit, moved.changed()).await {
             progress(*moved.borrow_and_update());
         }
     };
     tokio::select! {
         biased;
         done = work => done,
-        () = stalls => Err(Stopped::stalled(STALL.as_secs())),
+        () = stalls => Err(Stopped::stalled(limit.as_secs())),
     }
 }
 
