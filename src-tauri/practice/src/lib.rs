@@ -1,5 +1,7 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
+//! [`SendGrid`] stands in for the provider of that name, as strict as its contract.
+//!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
 //! which a shipped build never can. [`Storage`] speaks as much S3 as Signalbox does, and keeps files in a folder.
@@ -9,6 +11,7 @@ mod faults;
 mod folder;
 mod receiver;
 mod storage;
+mod sendgrid;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
@@ -16,3 +19,4 @@ pub use receiver::{Call, Keep, Receiver, Taken};
 #[cfg(feature = "faults")]
 pub use storage::Fault;
 pub use storage::{Step, Storage};
+pub use sendgrid::{Email, SendGrid};
