@@ -10,13 +10,13 @@
 mod faults;
 mod folder;
 mod receiver;
-mod storage;
 mod sendgrid;
+mod storage;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
 pub use receiver::{Call, Keep, Receiver, Taken};
+pub use sendgrid::{Email, SendGrid};
 #[cfg(feature = "faults")]
 pub use storage::Fault;
 pub use storage::{Step, Storage};
-pub use sendgrid::{Email, SendGrid};

@@ -21,9 +21,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use direct::EmailSent;
-pub use life::{Configured, Saved, TestRequest, Tested, TestedWell, TestedBadly};
+pub use life::{Configured, Saved, TestRequest, Tested, TestedBadly, TestedWell};
 pub use read::{
-    CalendarIntegration, EmailIntegration, Integrations, Standing, SmsIntegration,
+    CalendarIntegration, EmailIntegration, Integrations, SmsIntegration, Standing,
     StorageIntegration, WebhookCounts,
 };
 
@@ -134,7 +134,8 @@ impl Kind {
     pub fn fields(self) -> Vec<Field> {
         match self {
             Self::Email => email::fields(),
-            Self::Sms | Self::Calendar | Self::Storage => Vec::new(),
+            Self::Storage => storage::fields(),
+            Self::Sms | Self::Calendar => Vec::new(),
         }
     }
 }
@@ -294,6 +295,8 @@ impl Field {
 pub enum Setup {
     /// `POST /api/integrations/email`
     Email(email::Setup),
+    /// `POST /api/integrations/storage`
+    Storage(storage::Setup),
 }
 
 /// What is to be different about an integration; what is absent stays.
@@ -301,6 +304,8 @@ pub enum Setup {
 pub enum Patch {
     /// `PATCH /api/integrations/email`
     Email(email::Patch),
+    /// `PATCH /api/integrations/storage`
+    Storage(storage::Patch),
 }
 
 /// What of a change is the same for all kinds.
@@ -314,12 +319,14 @@ pub(crate) struct Switches {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settings {
     Email(email::Settings),
+    Storage(storage::Settings),
 }
 
 impl Settings {
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Email(_) => Kind::Email,
+            Self::Storage(_) => Kind::Storage,
         }
     }
 
@@ -327,6 +334,7 @@ impl Settings {
     pub(crate) fn base_url(&self) -> &str {
         match self {
             Self::Email(settings) => &settings.api_base_url,
+            Self::Storage(settings) => settings.base_url(),
         }
     }
 
@@ -334,6 +342,7 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         match self {
             Self::Email(settings) => serde_json::to_string(settings),
+            Self::Storage(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
     }
@@ -342,7 +351,8 @@ impl Settings {
     pub(crate) fn from_json(kind: Kind, text: &str) -> rusqlite::Result<Self> {
         match kind {
             Kind::Email => crate::db::json(text).map(Self::Email),
-            Kind::Sms | Kind::Calendar | Kind::Storage => Err(rusqlite::Error::InvalidQuery),
+            Kind::Storage => crate::db::json(text).map(Self::Storage),
+            Kind::Sms | Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
         }
     }
 }

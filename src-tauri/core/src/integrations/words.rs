@@ -1,7 +1,7 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
 use super::email::sendgrid;
-use super::{Kind, Link};
+use super::{Kind, Link, storage};
 use crate::deliveries::{Reason, Status};
 use crate::explain;
 use crate::outcome::{Code, Detail, Failure, Trouble};
@@ -21,16 +21,39 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::Malformed => format!("{who} does not take this {one} as it is, and answered {status}."),
             Detail::NotTheProvider => format!("Something else answered in place of {who}. In a hotel or a café, sign in to its network first."),
             Detail::AttachmentMissing => "A file that is to go with it could not be read from your storage.".into(),
+            Detail::NotPermitted => format!("{who} knows your key, but does not let it do this in the bucket. Give it the right to list, read, write and delete there, or take another key."),
+            Detail::NoSuchBucket => format!("{who} has no bucket of this name. Check the name, or make the bucket."),
+            Detail::WrongRegion => match &failure.args.name {
+                Some(region) => format!("The bucket lies in another region: {region}. Change the region to that."),
+                None => "The bucket lies in another region. Look at your storage where it lies, and change the region to that.".into(),
+            },
+            Detail::ClockAhead | Detail::ClockBehind => {
+                let minutes = failure.args.seconds.unwrap_or_default().div_ceil(60);
+                let way = if detail == Detail::ClockAhead { "ahead" } else { "behind" };
+                format!("{who} refused it because this computer's clock is off by {minutes} min ({way}). Set the clock, then test the connection.")
+            }
+            Detail::NoSuchFile => format!("{who} has no such file."),
+            Detail::Full => format!("{who} has no more room, or your plan allows no more. Make room there; then test the connection."),
+            Detail::Changed => format!("What reached {who}, or came back from there, was not what had been sent. Nothing of it is used."),
+            Detail::BrokeOff => "The file broke off before it was whole. Nothing of it was stored; send it again.".into(),
+            Detail::Stalled => format!("Nothing moved on the way to {who} for {} s.", failure.args.seconds.unwrap_or_default()),
+            Detail::NotKept => "Files over 256 KiB are not kept here when storing them fails. Send it again.".into(),
         };
     }
     match (failure.code, failure.args.trouble) {
-        (_, Some(Trouble::AnswerLost)) => format!("The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."),
-        (_, Some(Trouble::Interrupted)) => format!("Signalbox ended while the {one} went to {who}. It may have been taken."),
+        (_, Some(Trouble::AnswerLost)) => format!(
+            "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
+        ),
+        (_, Some(Trouble::Interrupted)) => {
+            format!("Signalbox ended while the {one} went to {who}. It may have been taken.")
+        }
         (Code::NotConfigured, _) => format!("{who} is not set up."),
         (Code::Disabled, _) => format!("{who} is switched off."),
         (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
         (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
-        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => format!("Your key for {who} is no longer in this computer's key store. Enter it again."),
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
+            format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
+        }
         (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
         _ => explain::failure(failure, who),
     }
@@ -41,7 +64,8 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let sentence = self::failure(kind, failure);
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
-        Kind::Sms | Kind::Calendar | Kind::Storage => None,
+        Kind::Storage => body.and_then(storage::own_words),
+        Kind::Sms | Kind::Calendar => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
@@ -77,17 +101,31 @@ pub(crate) fn delivery(
     let at = finished.unwrap_or("once");
     Some(match (status, reason) {
         (Status::Success, _) => match kind {
-            Kind::Email => format!("Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."),
+            Kind::Email => format!(
+                "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
+            ),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
             Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
-        (Status::Held, Some(Reason::Paused)) => format!("Held, because {provider} is paused. It goes to {who} when you resume."),
-        (Status::Held, Some(Reason::NeedsCredentials)) => format!("Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."),
-        (Status::Held, Some(Reason::NeedsSetup)) => format!("Held, because {provider} needs you first. It goes to {who} once that is done and tested."),
-        (Status::Unknown, _) => format!("It is not known whether {provider} took this for {who}. It is not sent again by itself."),
-        (Status::Skipped, Some(Reason::NotConfigured)) => format!("Not sent to {who}, because {provider} is not set up."),
-        (Status::Skipped, Some(Reason::Disabled)) => format!("Not sent to {who}, because {provider} was paused."),
+        (Status::Held, Some(Reason::Paused)) => {
+            format!("Held, because {provider} is paused. It goes to {who} when you resume.")
+        }
+        (Status::Held, Some(Reason::NeedsCredentials)) => format!(
+            "Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."
+        ),
+        (Status::Held, Some(Reason::NeedsSetup)) => format!(
+            "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
+        ),
+        (Status::Unknown, _) => format!(
+            "It is not known whether {provider} took this for {who}. It is not sent again by itself."
+        ),
+        (Status::Skipped, Some(Reason::NotConfigured)) => {
+            format!("Not sent to {who}, because {provider} is not set up.")
+        }
+        (Status::Skipped, Some(Reason::Disabled)) => {
+            format!("Not sent to {who}, because {provider} was paused.")
+        }
         _ => return None,
     })
 }

@@ -3,45 +3,15 @@
 //! Codes: S3's list of error responses, and those that MinIO, Ceph (DigitalOcean), R2 and B2 have of their own.
 
 use crate::clock::Time;
-use crate::outcome::{Code, Failure, Trouble};
+use crate::outcome::{Code, Detail, Failure, Trouble};
 
 /// A clock that differs by less is no reason to be refused.
 const CLOCK_TOLERANCE_MS: i64 = 4 * 60 * 1000;
-
-/// What a storage refused, or was not.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Wrong {
-    /// The key, or the secret beside it.
-    Key,
-    /// The key is known, but may not do this.
-    Permission,
-    /// There is no such bucket.
-    Bucket,
-    /// The bucket lies in another region, which may have been named.
-    Region(Option<String>),
-    /// This computer's clock differs by so many seconds; ahead is positive.
-    Clock(i64),
-    /// There is no such file.
-    File,
-    /// No more room, or no more money.
-    Full,
-    /// More than the storage takes in one file.
-    TooLarge,
-    /// What came back is not what was stored.
-    Damaged,
-    /// What answers there is no storage.
-    NotStorage,
-    /// What was to be stored ended before it was whole.
-    Source,
-    /// So many seconds went by without a byte.
-    Stalled,
-}
 
 /// Why a call to a storage did not do what it was to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stopped {
     pub(crate) failure: Failure,
-    pub(crate) wrong: Option<Wrong>,
     /// What `Retry-After` said.
     pub(crate) retry_after: Option<String>,
     /// The provider's own words, for the folded details.
@@ -52,7 +22,6 @@ impl From<Failure> for Stopped {
     fn from(failure: Failure) -> Self {
         Self {
             failure,
-            wrong: None,
             retry_after: None,
             words: None,
         }
@@ -60,23 +29,18 @@ impl From<Failure> for Stopped {
 }
 
 impl Stopped {
-    pub(crate) fn new(code: Code, wrong: Wrong) -> Self {
-        Self {
-            wrong: Some(wrong),
-            ..Failure::new(code).into()
-        }
+    pub(crate) fn new(code: Code, detail: Detail) -> Self {
+        Failure::new(code).with(detail).into()
     }
 
     /// Nothing moved for so many seconds.
     pub(crate) fn stalled(seconds: u64) -> Self {
-        Self {
-            wrong: Some(Wrong::Stalled),
-            ..Failure::timed_out(seconds).into()
-        }
+        Failure::timed_out(seconds).with(Detail::Stalled).into()
     }
 
-    pub(crate) fn is_missing_file(&self) -> bool {
-        self.wrong == Some(Wrong::File)
+    #[cfg(test)]
+    pub(crate) fn detail(&self) -> Option<Detail> {
+        self.failure.args.detail
     }
 }
 
@@ -96,10 +60,8 @@ pub(crate) struct Answer<'a> {
 
 /// What an answer means that came at `now`.
 pub(crate) fn judge(answer: Answer<'_>, now: Time) -> Stopped {
-    let (code, wrong) = meaning(&answer, now);
     Stopped {
-        failure: Failure::status(code, answer.status),
-        wrong,
+        failure: meaning(&answer, now),
         retry_after: answer.retry_after.map(str::to_owned),
         words: match (answer.code, answer.message) {
             (Some(code), Some(message)) => Some(format!("{code}: {message}")),
@@ -108,21 +70,32 @@ pub(crate) fn judge(answer: Answer<'_>, now: Time) -> Stopped {
     }
 }
 
-fn meaning(answer: &Answer<'_>, now: Time) -> (Code, Option<Wrong>) {
+fn meaning(answer: &Answer<'_>, now: Time) -> Failure {
+    let failed = |code| Failure::status(code, answer.status);
+    let with = |code, detail| failed(code).with(detail);
     let region = || {
+        let mut failure = with(Code::Rejected, Detail::WrongRegion);
         let named = answer.region.or_else(|| expected_region(answer.message?));
-        (
-            Code::Rejected,
-            Some(Wrong::Region(named.map(str::to_owned))),
-        )
+        failure.args.name = named.map(str::to_owned);
+        failure
     };
     let off = clock_off(answer.date, now);
-    let clock = |off: Option<i64>| (Code::Rejected, Some(Wrong::Clock(off.unwrap_or(0) / 1000)));
+    let clock = || {
+        let off = off.unwrap_or_default();
+        let ahead = if off < 0 {
+            Detail::ClockBehind
+        } else {
+            Detail::ClockAhead
+        };
+        let mut failure = with(Code::Rejected, ahead);
+        failure.args.seconds = Some(off.unsigned_abs() / 1000);
+        failure
+    };
     match answer.code {
-        Some("RequestTimeTooSkewed" | "RequestExpired") => clock(off),
+        Some("RequestTimeTooSkewed" | "RequestExpired") => clock(),
         // A signature over the wrong time is a wrong signature to some.
         Some("SignatureDoesNotMatch") if off.is_some_and(|off| off.abs() >= CLOCK_TOLERANCE_MS) => {
-            clock(off)
+            clock()
         }
         Some(
             "InvalidAccessKeyId"
@@ -132,8 +105,8 @@ fn meaning(answer: &Answer<'_>, now: Time) -> (Code, Option<Wrong>) {
             | "InvalidSecurity"
             | "NotSignedUp"
             | "Unauthorized",
-        ) => (Code::CredentialsRejected, Some(Wrong::Key)),
-        Some("NoSuchBucket" | "InvalidBucketName") => (Code::NotFound, Some(Wrong::Bucket)),
+        ) => failed(Code::CredentialsRejected),
+        Some("NoSuchBucket" | "InvalidBucketName") => with(Code::NotFound, Detail::NoSuchBucket),
         Some(
             "PermanentRedirect"
             | "TemporaryRedirect"
@@ -143,7 +116,7 @@ fn meaning(answer: &Answer<'_>, now: Time) -> (Code, Option<Wrong>) {
             | "InvalidLocationConstraint"
             | "InvalidRegionName",
         ) => region(),
-        Some("NoSuchKey" | "NoSuchUpload") => (Code::NotFound, Some(Wrong::File)),
+        Some("NoSuchKey" | "NoSuchUpload") => with(Code::NotFound, Detail::NoSuchFile),
         Some(
             "SlowDown"
             | "SlowDownRead"
@@ -152,7 +125,7 @@ fn meaning(answer: &Answer<'_>, now: Time) -> (Code, Option<Wrong>) {
             | "Throttling"
             | "RequestLimitExceeded"
             | "BandwidthLimitExceeded",
-        ) => (Code::RateLimited, None),
+        ) => failed(Code::RateLimited),
         Some(
             "QuotaExceeded"
             | "XMinioAdminBucketQuotaExceeded"
@@ -160,44 +133,44 @@ fn meaning(answer: &Answer<'_>, now: Time) -> (Code, Option<Wrong>) {
             | "StorageFull"
             | "InsufficientStorage"
             | "TooManyBuckets",
-        ) => (Code::Rejected, Some(Wrong::Full)),
+        ) => with(Code::Rejected, Detail::Full),
         // B2 tells a cap by its sentence alone.
         Some("AccessDenied")
             if answer
                 .message
                 .is_some_and(|words| words.to_ascii_lowercase().contains("cap exceeded")) =>
         {
-            (Code::Rejected, Some(Wrong::Full))
+            with(Code::Rejected, Detail::Full)
         }
         Some(
             "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "InvalidPayer"
             | "MethodNotAllowed",
-        ) => (Code::CredentialsRejected, Some(Wrong::Permission)),
+        ) => with(Code::Rejected, Detail::NotPermitted),
         Some("EntityTooLarge" | "MaxMessageLengthExceeded") => {
-            (Code::Rejected, Some(Wrong::TooLarge))
+            with(Code::Rejected, Detail::TooLarge)
         }
         Some("BadDigest" | "InvalidDigest" | "XAmzContentSHA256Mismatch" | "IncompleteBody") => {
-            (Code::Unreachable, Some(Wrong::Damaged))
+            with(Code::Unreachable, Detail::Changed)
         }
-        Some("RequestTimeout") => (Code::TimedOut, None),
+        Some("RequestTimeout") => failed(Code::TimedOut),
         Some("InternalError" | "ServiceUnavailable" | "OperationAborted") => {
-            (Code::ProviderDown, None)
+            failed(Code::ProviderDown)
         }
         // No code, as for a HEAD: the status alone speaks.
         _ => match answer.status {
             300..=399 if answer.region.is_some() => region(),
-            300..=399 => (Code::Unreachable, Some(Wrong::NotStorage)),
-            401 => (Code::CredentialsRejected, Some(Wrong::Key)),
-            403 => (Code::CredentialsRejected, Some(Wrong::Permission)),
-            404 => (Code::NotFound, Some(Wrong::File)),
-            408 => (Code::TimedOut, None),
-            413 => (Code::Rejected, Some(Wrong::TooLarge)),
-            429 => (Code::RateLimited, None),
-            507 => (Code::Rejected, Some(Wrong::Full)),
-            500.. => (Code::ProviderDown, None),
+            300..=399 => with(Code::Unreachable, Detail::NotTheProvider),
+            401 => failed(Code::CredentialsRejected),
+            403 => with(Code::Rejected, Detail::NotPermitted),
+            404 => with(Code::NotFound, Detail::NoSuchFile),
+            408 => failed(Code::TimedOut),
+            413 => with(Code::Rejected, Detail::TooLarge),
+            429 => failed(Code::RateLimited),
+            507 => with(Code::Rejected, Detail::Full),
+            500.. => failed(Code::ProviderDown),
             // A success that says nothing of what a storage says.
-            200..=299 => (Code::Unreachable, Some(Wrong::NotStorage)),
-            _ => (Code::Rejected, None),
+            200..=299 => with(Code::Unreachable, Detail::NotTheProvider),
+            _ => failed(Code::Rejected),
         },
     }
 }
@@ -218,10 +191,9 @@ fn expected_region(message: &str) -> Option<&str> {
 
 /// What came instead of an answer, or too late.
 pub(crate) fn not_http() -> Stopped {
-    Stopped {
-        wrong: Some(Wrong::NotStorage),
-        ..Failure::trouble(Code::Unreachable, Trouble::NotHttp).into()
-    }
+    Failure::trouble(Code::Unreachable, Trouble::NotHttp)
+        .with(Detail::NotTheProvider)
+        .into()
 }
 
 #[cfg(test)]
@@ -241,77 +213,67 @@ mod tests {
             CredentialsRejected, NotFound, ProviderDown, RateLimited, Rejected, TimedOut,
             Unreachable,
         };
-        for (status, code, expected, wrong) in [
+        for (status, code, expected, detail) in [
+            (403, "InvalidAccessKeyId", CredentialsRejected, None),
+            (403, "SignatureDoesNotMatch", CredentialsRejected, None),
+            (403, "ExpiredToken", CredentialsRejected, None),
+            (401, "Unauthorized", CredentialsRejected, None),
+            (401, "", CredentialsRejected, None),
+            (403, "AccessDenied", Rejected, Some(Detail::NotPermitted)),
+            (403, "AccountProblem", Rejected, Some(Detail::NotPermitted)),
+            (403, "", Rejected, Some(Detail::NotPermitted)),
+            (404, "NoSuchBucket", NotFound, Some(Detail::NoSuchBucket)),
             (
-                403,
-                "InvalidAccessKeyId",
-                CredentialsRejected,
-                Some(Wrong::Key),
+                400,
+                "InvalidBucketName",
+                NotFound,
+                Some(Detail::NoSuchBucket),
             ),
-            (
-                403,
-                "SignatureDoesNotMatch",
-                CredentialsRejected,
-                Some(Wrong::Key),
-            ),
-            (403, "ExpiredToken", CredentialsRejected, Some(Wrong::Key)),
-            (401, "Unauthorized", CredentialsRejected, Some(Wrong::Key)),
-            (401, "", CredentialsRejected, Some(Wrong::Key)),
-            (
-                403,
-                "AccessDenied",
-                CredentialsRejected,
-                Some(Wrong::Permission),
-            ),
-            (
-                403,
-                "AccountProblem",
-                CredentialsRejected,
-                Some(Wrong::Permission),
-            ),
-            (403, "", CredentialsRejected, Some(Wrong::Permission)),
-            (404, "NoSuchBucket", NotFound, Some(Wrong::Bucket)),
-            (400, "InvalidBucketName", NotFound, Some(Wrong::Bucket)),
             (
                 301,
                 "PermanentRedirect",
                 Rejected,
-                Some(Wrong::Region(None)),
+                Some(Detail::WrongRegion),
             ),
             (
                 400,
                 "AuthorizationHeaderMalformed",
                 Rejected,
-                Some(Wrong::Region(None)),
+                Some(Detail::WrongRegion),
             ),
             (
                 400,
                 "IllegalLocationConstraintException",
                 Rejected,
-                Some(Wrong::Region(None)),
+                Some(Detail::WrongRegion),
             ),
-            (403, "RequestTimeTooSkewed", Rejected, Some(Wrong::Clock(0))),
-            (404, "NoSuchKey", NotFound, Some(Wrong::File)),
-            (404, "", NotFound, Some(Wrong::File)),
+            (
+                403,
+                "RequestTimeTooSkewed",
+                Rejected,
+                Some(Detail::ClockAhead),
+            ),
+            (404, "NoSuchKey", NotFound, Some(Detail::NoSuchFile)),
+            (404, "", NotFound, Some(Detail::NoSuchFile)),
             (503, "SlowDown", RateLimited, None),
             (429, "TooManyRequests", RateLimited, None),
             (429, "", RateLimited, None),
-            (403, "QuotaExceeded", Rejected, Some(Wrong::Full)),
+            (403, "QuotaExceeded", Rejected, Some(Detail::Full)),
             (
                 400,
                 "XMinioAdminBucketQuotaExceeded",
                 Rejected,
-                Some(Wrong::Full),
+                Some(Detail::Full),
             ),
-            (507, "", Rejected, Some(Wrong::Full)),
-            (400, "EntityTooLarge", Rejected, Some(Wrong::TooLarge)),
-            (413, "", Rejected, Some(Wrong::TooLarge)),
-            (400, "BadDigest", Unreachable, Some(Wrong::Damaged)),
+            (507, "", Rejected, Some(Detail::Full)),
+            (400, "EntityTooLarge", Rejected, Some(Detail::TooLarge)),
+            (413, "", Rejected, Some(Detail::TooLarge)),
+            (400, "BadDigest", Unreachable, Some(Detail::Changed)),
             (
                 400,
                 "XAmzContentSHA256Mismatch",
                 Unreachable,
-                Some(Wrong::Damaged),
+                Some(Detail::Changed),
             ),
             (400, "RequestTimeout", TimedOut, None),
             (500, "InternalError", ProviderDown, None),
@@ -319,8 +281,8 @@ mod tests {
             (500, "", ProviderDown, None),
             (502, "", ProviderDown, None),
             (503, "", ProviderDown, None),
-            (302, "", Unreachable, Some(Wrong::NotStorage)),
-            (200, "", Unreachable, Some(Wrong::NotStorage)),
+            (302, "", Unreachable, Some(Detail::NotTheProvider)),
+            (200, "", Unreachable, Some(Detail::NotTheProvider)),
             (400, "InvalidRequest", Rejected, None),
             (418, "", Rejected, None),
         ] {
@@ -330,25 +292,34 @@ mod tests {
                 ..Answer::default()
             };
             let stopped = judge(answer, NOW);
-            assert_eq!(
-                (stopped.failure, stopped.wrong),
-                (Failure::status(expected, status), wrong),
-                "{status} {code}"
-            );
+            let found = (stopped.failure.code, stopped.failure.args.status);
+            assert_eq!(found, (expected, Some(status)), "{status} {code}");
+            assert_eq!(stopped.detail(), detail, "{status} {code}");
         }
     }
 
     #[test]
     fn how_far_a_clock_is_off_is_read_from_the_date_of_the_answer() {
-        for (code, behind, expected) in [
-            ("RequestTimeTooSkewed", 9 * 60_000, Some(Wrong::Clock(540))),
+        for (code, behind, detail, seconds) in [
+            (
+                "RequestTimeTooSkewed",
+                9 * 60_000,
+                Some(Detail::ClockAhead),
+                Some(540),
+            ),
             (
                 "RequestTimeTooSkewed",
                 -3_600_000,
-                Some(Wrong::Clock(-3600)),
+                Some(Detail::ClockBehind),
+                Some(3600),
             ),
-            ("SignatureDoesNotMatch", 9 * 60_000, Some(Wrong::Clock(540))),
-            ("SignatureDoesNotMatch", 60_000, Some(Wrong::Key)),
+            (
+                "SignatureDoesNotMatch",
+                9 * 60_000,
+                Some(Detail::ClockAhead),
+                Some(540),
+            ),
+            ("SignatureDoesNotMatch", 60_000, None, None),
         ] {
             let date = date(behind);
             let answer = Answer {
@@ -357,7 +328,12 @@ mod tests {
                 date: Some(&date),
                 ..Answer::default()
             };
-            assert_eq!(judge(answer, NOW).wrong, expected, "{code} {behind}");
+            let args = judge(answer, NOW).failure.args;
+            assert_eq!(
+                (args.detail, args.seconds),
+                (detail, seconds),
+                "{code} {behind}"
+            );
         }
     }
 
@@ -377,10 +353,9 @@ mod tests {
             ..Answer::default()
         };
         for answer in [head, body] {
-            assert_eq!(
-                judge(answer, NOW).wrong,
-                Some(Wrong::Region(Some("eu-central-1".to_owned())))
-            );
+            let args = judge(answer, NOW).failure.args;
+            assert_eq!(args.detail, Some(Detail::WrongRegion));
+            assert_eq!(args.name.as_deref(), Some("eu-central-1"));
         }
     }
 
@@ -392,7 +367,7 @@ mod tests {
             message: Some("Cannot upload files, storage cap exceeded."),
             ..Answer::default()
         };
-        assert_eq!(judge(answer, NOW).wrong, Some(Wrong::Full));
+        assert_eq!(judge(answer, NOW).detail(), Some(Detail::Full));
     }
 
     #[test]

@@ -152,7 +152,8 @@ fn percent(text: &str) -> String {
 }
 
 /// Undoes percent-encoding; nothing when the text is not of that kind.
-pub(crate) fn unpercent(text: &str) -> Option<String> {
+#[must_use]
+pub fn unpercent(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {

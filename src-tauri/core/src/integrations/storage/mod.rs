@@ -1,16 +1,24 @@
 //! Files: any storage that speaks S3, known by its address, bucket and keys.
 
 mod answers;
+mod files;
 pub mod key;
 pub mod presets;
+mod put;
 mod s3;
+mod setup;
 #[cfg(test)]
 mod tests;
 mod verified;
 
-pub(crate) use answers::{Stopped, Wrong};
-pub(crate) use s3::{File, S3, Stored};
-pub(crate) use verified::Download;
+pub use files::{
+    DeletedFile, FileGone, FileLink, FileList, LinkToFile, ListedFile, ListedFiles, NewFile,
+    StoredFile, UploadedFile,
+};
+pub use put::{MAX_KEPT_BYTES, Put};
+pub(crate) use put::{has_bytes, own_words};
+pub(crate) use setup::{KEY_ID, SECRET, Settings, fields};
+pub use setup::{Patch, Setup};
 
 use secrecy::SecretString;
 

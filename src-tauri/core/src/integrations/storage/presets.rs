@@ -74,6 +74,9 @@ pub const PRESETS: [Preset; 6] = [
     },
 ];
 
+/// Amazon's S3 as a whole, whatever the region.
+pub(crate) const AMAZON: &str = "https://s3.amazonaws.com";
+
 /// The address of Amazon's S3 in a region: what is meant where no other is given.
 #[must_use]
 pub(crate) fn amazon(region: &str) -> String {

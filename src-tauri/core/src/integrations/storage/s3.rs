@@ -33,12 +33,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::answers::{self, Answer, Stopped, Wrong, judge};
+use super::answers::{self, Answer, Stopped, judge};
 use super::verified::{Download, Expected};
 use super::{Keys, LINK_SECONDS, Place, key};
 use crate::clock::{Clock, Time};
 use crate::http::{Http, Streams};
-use crate::outcome::{Code, Failure};
+use crate::outcome::{Code, Detail, Failure};
 
 /// Up to here a file is one request; above it comes in parts of at least this size.
 pub(crate) const PART_BYTES: usize = 8 * 1024 * 1024;
@@ -378,7 +378,7 @@ fn part_size(at_most: Option<u64>) -> Result<usize, Stopped> {
     let least = at_most.unwrap_or(0).div_ceil(MAX_PARTS).div_ceil(MIB) * MIB;
     usize::try_from(least)
         .map(|least| least.max(PART_BYTES))
-        .map_err(|_| Stopped::new(Code::Rejected, Wrong::TooLarge))
+        .map_err(|_| Stopped::new(Code::Rejected, Detail::TooLarge))
 }
 
 fn length(given: Option<i64>) -> Result<u64, Stopped> {
@@ -448,7 +448,7 @@ where
             }
             match self.source.next().await {
                 Some(Ok(more)) => self.rest = more,
-                Some(Err(_)) => return Err(Stopped::new(Code::Rejected, Wrong::Source)),
+                Some(Err(_)) => return Err(Stopped::new(Code::Rejected, Detail::BrokeOff)),
                 None => return Ok((!part.is_empty()).then(|| part.freeze())),
             }
             // Whoever hands in slowly also moves.
@@ -490,7 +490,7 @@ impl Unfinished {
             size += part.len() as u64;
             number += 1;
             if number > MAX_PARTS as i32 {
-                return Err(Stopped::new(Code::Rejected, Wrong::TooLarge));
+                return Err(Stopped::new(Code::Rejected, Detail::TooLarge));
             }
             under_way.spawn(self.part(number, part));
         }

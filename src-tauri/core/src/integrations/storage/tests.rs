@@ -8,12 +8,12 @@ use futures_util::stream;
 use secrecy::SecretString;
 use signalbox_practice::{Fault, Step, Storage};
 
-use super::answers::{Stopped, Wrong};
+use super::answers::Stopped;
 use super::s3::{File, PART_BYTES, S3};
 use super::{Keys, Place};
 use crate::clock::Clock;
 use crate::http::Http;
-use crate::outcome::{Code, Trouble};
+use crate::outcome::{Code, Detail, Trouble};
 
 struct Bucket {
     storage: Storage,
@@ -201,7 +201,7 @@ async fn odd_keys_make_the_round_trip() {
         assert_eq!(listed, expected);
         for key in keys {
             s3.delete(key).await.unwrap();
-            assert!(get(&s3, key).await.unwrap_err().is_missing_file());
+            assert!(get(&s3, key).await.unwrap_err().detail() == Some(Detail::NoSuchFile));
         }
     }
 }
@@ -285,7 +285,7 @@ async fn a_test_leaves_nothing_behind_and_a_wrong_key_is_told() {
             Code::CredentialsRejected,
             "{stopped:?}"
         );
-        assert_eq!(stopped.wrong, Some(Wrong::Key));
+        assert_eq!(stopped.detail(), None);
     }
     let nowhere = Place {
         bucket: "none".to_owned(),
@@ -293,7 +293,7 @@ async fn a_test_leaves_nothing_behind_and_a_wrong_key_is_told() {
     };
     let nowhere = bucket.open(&nowhere, "KEY", "secret").unwrap();
     let stopped = nowhere.list("", None, 1).await.unwrap_err();
-    assert_eq!(stopped.wrong, Some(Wrong::Bucket), "{stopped:?}");
+    assert_eq!(stopped.detail(), Some(Detail::NoSuchBucket), "{stopped:?}");
 }
 
 #[tokio::test]
@@ -306,10 +306,10 @@ async fn a_clock_that_is_off_is_told_by_how_much() {
         9 * 60,
     );
     bucket.storage.misbehave(Step::Put, [skewed]);
-    match bucket.s3().test("").await.unwrap_err().wrong {
-        Some(Wrong::Clock(seconds)) => assert!((538..=545).contains(&seconds), "{seconds}"),
-        other => panic!("{other:?}"),
-    }
+    let stopped = bucket.s3().test("").await.unwrap_err();
+    assert_eq!(stopped.detail(), Some(Detail::ClockAhead));
+    let seconds = stopped.failure.args.seconds.unwrap();
+    assert!((538..=545).contains(&seconds), "{seconds}");
 }
 
 #[tokio::test]
@@ -375,7 +375,7 @@ async fn what_does_not_become_a_file_is_taken_away() {
         let refused = Fault::Refuse(403, "QuotaExceeded", "No more room.", 0);
         bucket.storage.misbehave(Step::Part, [Fault::None, refused]);
         let stopped = put(&s3, "x", &large).await.unwrap_err();
-        assert_eq!(stopped.wrong, Some(Wrong::Full), "{stopped:?}");
+        assert_eq!(stopped.detail(), Some(Detail::Full), "{stopped:?}");
         assert_eq!(bucket.left_over(), Vec::<String>::new());
         // What is to be stored breaks off.
         let broken = stream::iter([
@@ -383,7 +383,7 @@ async fn what_does_not_become_a_file_is_taken_away() {
             Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
         ]);
         let stopped = s3.upload(&file("x"), broken, &|_| {}).await.unwrap_err();
-        assert_eq!(stopped.wrong, Some(Wrong::Source));
+        assert_eq!(stopped.detail(), Some(Detail::BrokeOff));
         assert_eq!(bucket.left_over(), Vec::<String>::new());
         // Whoever wanted it goes away in the middle.
         bucket
@@ -410,7 +410,7 @@ async fn a_file_that_breaks_off_or_comes_back_changed_is_not_taken_for_whole() {
     for key in ["small", "large"] {
         bucket.storage.misbehave(Step::Get, [Fault::FlipBit]);
         let stopped = get(&s3, key).await.unwrap_err();
-        assert_eq!(stopped.wrong, Some(Wrong::Damaged), "{key}");
+        assert_eq!(stopped.detail(), Some(Detail::Changed), "{key}");
         bucket.storage.misbehave(Step::Get, [Fault::DropMidBody]);
         let stopped = get(&s3, key).await.unwrap_err();
         assert_eq!(
@@ -420,7 +420,7 @@ async fn a_file_that_breaks_off_or_comes_back_changed_is_not_taken_for_whole() {
         );
     }
     let stopped = s3.download("large").await.unwrap().whole(1000).await;
-    assert_eq!(stopped.unwrap_err().wrong, Some(Wrong::TooLarge));
+    assert_eq!(stopped.unwrap_err().detail(), Some(Detail::TooLarge));
 }
 
 #[tokio::test]
@@ -435,7 +435,7 @@ async fn a_page_to_log_in_at_is_no_storage() {
             _ => s3.list("", None, 1).await.unwrap_err(),
         };
         assert_eq!(stopped.failure.code, Code::Unreachable, "{step:?}");
-        assert_eq!(stopped.wrong, Some(Wrong::NotStorage), "{step:?}");
+        assert_eq!(stopped.detail(), Some(Detail::NotTheProvider), "{step:?}");
     }
 }
 
@@ -474,7 +474,7 @@ async fn what_does_not_move_for_a_while_is_ended_and_what_moves_slowly_is_not() 
     let limit = Duration::from_millis(400);
     let silent = std::future::pending::<Result<(), _>>();
     let ended = super::s3::moving(&sent, limit, &|_| {}, silent).await;
-    assert_eq!(ended.unwrap_err().wrong, Some(Wrong::Stalled));
+    assert_eq!(ended.unwrap_err().detail(), Some(Detail::Stalled));
     let slow = async {
         for _ in 0..10 {
             tokio::time::sleep(limit / 8).await;

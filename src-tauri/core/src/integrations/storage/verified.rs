@@ -5,9 +5,9 @@ use bytes::Bytes;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use super::answers::{Stopped, Wrong};
+use super::answers::Stopped;
 use super::s3::{STALL, hex};
-use crate::outcome::{Code, Failure, Trouble};
+use crate::outcome::{Code, Detail, Failure, Trouble};
 
 /// A file on its way here.
 pub(crate) struct Download {
@@ -42,7 +42,7 @@ impl Download {
         let piece = tokio::time::timeout(STALL, self.body.next())
             .await
             .map_err(|_| Stopped::stalled(STALL.as_secs()))?;
-        let damaged = || Stopped::new(Code::Unreachable, Wrong::Damaged);
+        let damaged = || Stopped::new(Code::Unreachable, Detail::Changed);
         match piece {
             Some(Ok(piece)) => {
                 self.read += piece.len() as u64;
@@ -64,7 +64,7 @@ impl Download {
     /// All of it, if it is no longer than `most`.
     pub(crate) async fn whole(mut self, most: u64) -> Result<Vec<u8>, Stopped> {
         if self.size > most {
-            return Err(Stopped::new(Code::Rejected, Wrong::TooLarge));
+            return Err(Stopped::new(Code::Rejected, Detail::TooLarge));
         }
         let mut all = Vec::with_capacity(usize::try_from(self.size).unwrap_or_default());
         while let Some(piece) = self.next().await? {
