@@ -8,6 +8,7 @@ mod changes;
 mod deliveries;
 pub mod edge;
 mod events;
+mod files;
 mod guard;
 mod integrations;
 mod overview;

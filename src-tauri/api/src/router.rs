@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, integrations, overview, problems, snippets, tokens,
-    webhooks, workspaces,
+    Changed, changes, deliveries, events, files, integrations, overview, problems, snippets,
+    tokens, webhooks, workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -64,6 +64,8 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(deliveries::release))
+        .routes(routes!(files::list, files::upload, files::remove))
+        .routes(routes!(files::link))
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::update, workspaces::remove))
         .routes(routes!(tokens::list, tokens::create))

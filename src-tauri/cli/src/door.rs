@@ -105,6 +105,29 @@ impl Door {
         self.ask(method, path, Some(body.to_string().into())).await
     }
 
+    /// POSTs what is read as it goes, of any length, and takes nothing but success.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        kind: &str,
+        length: Option<u64>,
+        body: Body,
+    ) -> Result<Value, Failed> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::CONTENT_TYPE, kind);
+        if let Some(length) = length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        let answer = self.pass(request, body, path).await?;
+        if answer.status.is_success() {
+            Ok(answer.body)
+        } else {
+            Err(Failed::Problem(answer.body))
+        }
+    }
+
     async fn try_ask(
         &self,
         method: Method,
@@ -115,11 +138,21 @@ impl Door {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        let body = Body::new(Full::new(body.unwrap_or_default()));
+        self.pass(request, body, path).await
+    }
+
+    async fn pass(
+        &self,
+        mut request: http::request::Builder,
+        body: Body,
+        path: &str,
+    ) -> Result<Answer, Failed> {
         if let Some(workspace) = &self.workspace {
             request = request.header("signalbox-workspace", workspace);
         }
         let request = request
-            .body(Full::new(body.unwrap_or_default()))
+            .body(body)
             .map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
         let (status, bytes) = match &self.way {
             Way::Socket(owner) => over_socket(owner, request).await?,
@@ -132,8 +165,7 @@ impl Door {
     }
 }
 
-async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
-    let mut request = request.map(Body::new);
+async fn in_process(router: &Router, mut request: Request<Body>) -> (StatusCode, Bytes) {
     request.extensions_mut().insert(Principal::SIGNALCTL);
     let response = match router.clone().oneshot(request).await {
         Ok(response) => response,
@@ -151,7 +183,7 @@ async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCo
 
 async fn over_socket(
     owner: &Running,
-    mut request: Request<Full<Bytes>>,
+    mut request: Request<Body>,
 ) -> Result<(StatusCode, Bytes), Failed> {
     let gone = |_| {
         Failed::said(

@@ -235,6 +235,13 @@ pub(crate) fn claim(conn: &Connection, seq: i64, attempt: u32, lease_until: Time
     Ok(())
 }
 
+/// Keeps a delivery its own for longer, as long as its attempt is the one that holds it.
+pub(crate) fn renew(conn: &Connection, seq: i64, lease: u32, until: Time) -> Result<()> {
+    conn.prepare_cached("UPDATE deliveries SET lease_until = ?3 WHERE seq = ?1 AND lease = ?2")?
+        .execute(params![seq, lease, until])?;
+    Ok(())
+}
+
 /// What a call needs of a claimed delivery.
 pub(crate) struct Claimed {
     pub(crate) event_id: EventId,

@@ -41,12 +41,23 @@ pub(crate) fn of(kind: Kind, failure: &Failure) -> Consequence {
 const fn refused(detail: Detail) -> Consequence {
     use Consequence::{Fail, Hold, Retry};
     match detail {
-        Detail::OutOfCredits | Detail::SenderUnknown | Detail::WrongBaseUrl => {
-            Hold(Reason::NeedsSetup)
-        }
+        Detail::OutOfCredits
+        | Detail::SenderUnknown
+        | Detail::WrongBaseUrl
+        | Detail::NotPermitted
+        | Detail::NoSuchBucket
+        | Detail::WrongRegion
+        | Detail::ClockAhead
+        | Detail::ClockBehind
+        | Detail::Full => Hold(Reason::NeedsSetup),
         Detail::MayNotSend => Hold(Reason::NeedsCredentials),
-        Detail::TooLarge | Detail::Malformed | Detail::AttachmentMissing => Fail,
-        Detail::NotTheProvider => Retry,
+        Detail::TooLarge
+        | Detail::Malformed
+        | Detail::AttachmentMissing
+        | Detail::NoSuchFile
+        | Detail::BrokeOff
+        | Detail::NotKept => Fail,
+        Detail::NotTheProvider | Detail::Changed | Detail::Stalled => Retry,
     }
 }
 

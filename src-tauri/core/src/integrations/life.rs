@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::consequence::{self, Consequence};
 use super::email::{self, Message, sendgrid};
 use super::kept::Kept;
-use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, words};
+use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, storage, words};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
@@ -160,6 +160,24 @@ impl Hub {
                     test_to: setup.test_to,
                 }
             }
+            Setup::Storage(setup) => {
+                let settings = storage::Settings::new(&setup);
+                let mut wrong = settings.check();
+                wrong.extend(required(storage::KEY_ID, &setup.access_key_id));
+                wrong.extend(required(storage::SECRET, &setup.secret_access_key));
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let secrets = [
+                    (storage::KEY_ID, &setup.access_key_id.0),
+                    (storage::SECRET, &setup.secret_access_key.0),
+                ];
+                Candidate {
+                    kept: Kept::new(settings.base_url(), secrets),
+                    settings: Settings::Storage(settings),
+                    test_to: None,
+                }
+            }
         };
         let _altering = self.altering_items.lock().await;
         self.try_and_save(workspace, candidate, Switches::default())
@@ -180,7 +198,9 @@ impl Hub {
         let (settings, switches, secret) = match patch {
             Patch::Email(patch) => {
                 let row = self.integration_row(workspace, Kind::Email).await?;
-                let Settings::Email(mut settings) = row.settings;
+                let Settings::Email(mut settings) = row.settings else {
+                    return Err(unknown(Kind::Email));
+                };
                 let before = settings.api_base_url.clone();
                 settings.apply(&patch);
                 let mut wrong = settings.check();
@@ -209,6 +229,49 @@ impl Hub {
                     switches,
                     kept.map(Ok).or_else(|| moved.then_some(Err(()))),
                 )
+            }
+            Patch::Storage(patch) => {
+                let row = self.integration_row(workspace, Kind::Storage).await?;
+                let Settings::Storage(before) = row.settings else {
+                    return Err(unknown(Kind::Storage));
+                };
+                let mut settings = before.clone();
+                settings.apply(&patch);
+                let mut wrong = settings.check();
+                let keys = [
+                    (storage::KEY_ID, &patch.access_key_id),
+                    (storage::SECRET, &patch.secret_access_key),
+                ];
+                wrong.extend(
+                    keys.iter()
+                        .filter_map(|(path, key)| required(path, key.as_ref()?)),
+                );
+                let url = settings.base_url().to_owned();
+                let elsewhere = !Kept::new(before.base_url(), []).may_go_to(&url);
+                let replaced = keys.iter().any(|(_, key)| key.is_some());
+                if wrong.is_empty() && (elsewhere || replaced) {
+                    wrong.extend(keys.iter().rev().filter(|(_, key)| key.is_none()).map(|(path, _)| {
+                        let sentence = if elsewhere {
+                            "The keys were entered for another address, and go nowhere else. Enter both again."
+                        } else {
+                            "An access key has two parts. Enter both."
+                        };
+                        FieldError::new(*path, "secret_required", sentence)
+                    }));
+                }
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let switches = patch.switches();
+                let kept = match (&patch.access_key_id, &patch.secret_access_key) {
+                    (Some(id), Some(secret)) => Some(Ok(Kept::new(
+                        &url,
+                        [(storage::KEY_ID, &id.0), (storage::SECRET, &secret.0)],
+                    ))),
+                    // Another bucket or region: tried with the keys that are kept.
+                    _ => (settings != before).then_some(Err(())),
+                };
+                (Settings::Storage(settings), switches, kept)
             }
         };
         let kept = match secret {
@@ -413,6 +476,13 @@ impl Hub {
                     Err(failure) => Err(failure),
                 }
             }
+            Settings::Storage(settings) => match self.open_storage(settings, &candidate.kept) {
+                Ok(s3) => {
+                    let prefix = storage::key::prefix(&workspace);
+                    s3.test(&prefix).await.map_err(|stopped| stopped.failure)
+                }
+                Err(failure) => Err(failure),
+            },
         };
         if let Err(failure) = looked {
             let failure = match failure.args.status {
@@ -555,6 +625,8 @@ fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
     if sent {
         format!("{who} took the test. Look whether it arrives.")
+    } else if kind == Kind::Storage {
+        format!("{who} knows your key. A small file was stored there and deleted again.")
     } else {
         format!("{who} knows your key and lets it send.")
     }

@@ -1,7 +1,7 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
 use super::email::sendgrid;
-use super::{Kind, Link};
+use super::{Kind, Link, storage};
 use crate::deliveries::{Reason, Status};
 use crate::explain;
 use crate::outcome::{Code, Detail, Failure, Trouble};
@@ -13,30 +13,31 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
     let status = failure.args.status.unwrap_or_default();
     if let Some(detail) = failure.args.detail {
         return match detail {
-            Detail::OutOfCredits => format!(
-                "Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."
-            ),
-            Detail::SenderUnknown => {
-                format!("{who} does not know your sender address yet. Verify it there.")
+            Detail::OutOfCredits => format!("Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."),
+            Detail::SenderUnknown => format!("{who} does not know your sender address yet. Verify it there."),
+            Detail::MayNotSend => format!("Your key for {who} may not send mail. Make one that may, and replace it."),
+            Detail::WrongBaseUrl => format!("At the address set for {who} is something else; it answered {status}. Check the address."),
+            Detail::TooLarge => format!("This {one} is too large for {who}. Store its files, and send a link."),
+            Detail::Malformed => format!("{who} does not take this {one} as it is, and answered {status}."),
+            Detail::NotTheProvider => format!("Something else answered in place of {who}. In a hotel or a café, sign in to its network first."),
+            Detail::AttachmentMissing => "A file that is to go with it could not be read from your storage.".into(),
+            Detail::NotPermitted => format!("{who} knows your key, but does not let it do this in the bucket. Give it the right to list, read, write and delete there, or take another key."),
+            Detail::NoSuchBucket => format!("{who} has no bucket of this name. Check the name, or make the bucket."),
+            Detail::WrongRegion => match &failure.args.name {
+                Some(region) => format!("The bucket lies in another region: {region}. Change the region to that."),
+                None => "The bucket lies in another region. Look at your storage where it lies, and change the region to that.".into(),
+            },
+            Detail::ClockAhead | Detail::ClockBehind => {
+                let minutes = failure.args.seconds.unwrap_or_default().div_ceil(60);
+                let way = if detail == Detail::ClockAhead { "ahead" } else { "behind" };
+                format!("{who} refused it because this computer's clock is off by {minutes} min ({way}). Set the clock, then test the connection.")
             }
-            Detail::MayNotSend => {
-                format!("Your key for {who} may not send mail. Make one that may, and replace it.")
-            }
-            Detail::WrongBaseUrl => format!(
-                "At the address set for {who} is something else; it answered {status}. Check the address."
-            ),
-            Detail::TooLarge => {
-                format!("This {one} is too large for {who}. Store its files, and send a link.")
-            }
-            Detail::Malformed => {
-                format!("{who} does not take this {one} as it is, and answered {status}.")
-            }
-            Detail::NotTheProvider => format!(
-                "Something else answered in place of {who}. In a hotel or a café, sign in to its network first."
-            ),
-            Detail::AttachmentMissing => {
-                "A file that is to go with it could not be read from your storage.".into()
-            }
+            Detail::NoSuchFile => format!("{who} has no such file."),
+            Detail::Full => format!("{who} has no more room, or your plan allows no more. Make room there; then test the connection."),
+            Detail::Changed => format!("What reached {who}, or came back from there, was not what had been sent. Nothing of it is used."),
+            Detail::BrokeOff => "The file broke off before it was whole. Nothing of it was stored; send it again.".into(),
+            Detail::Stalled => format!("Nothing moved on the way to {who} for {} s.", failure.args.seconds.unwrap_or_default()),
+            Detail::NotKept => "Files over 256 KiB are not kept here when storing them fails. Send it again.".into(),
         };
     }
     match (failure.code, failure.args.trouble) {
@@ -63,7 +64,8 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let sentence = self::failure(kind, failure);
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
-        Kind::Sms | Kind::Calendar | Kind::Storage => None,
+        Kind::Storage => body.and_then(storage::own_words),
+        Kind::Sms | Kind::Calendar => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),

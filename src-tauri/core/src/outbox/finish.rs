@@ -131,6 +131,9 @@ pub(crate) fn finish(
             }
         }
     }
+    if matches!(moved, Move::Again(_) | Move::Held(_) | Move::Unknown) && !out.can_be_repeated() {
+        moved = Move::Failed;
+    }
     if !db::deliveries::finish(
         tx.conn(),
         out.delivery,
