@@ -107,7 +107,7 @@ impl Hub {
 }
 
 /// Whether the endpoint of a delivery may be called now.
-fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
+pub(crate) fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
     let provider = Kind::of(channel).map(Kind::provider_name);
     let found = target::find(conn, endpoint)?;
     let why = match (found.map(|to| to.stop), provider) {
