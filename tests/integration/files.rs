@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use base64::Engine;
 use serde_json::json;
 use signalbox_practice::{Fault, SendGrid, Step};
-use signalbox_tests::{Bucket, PATIENCE, Shop, form, vectors};
+use signalbox_tests::{Bucket, Home, PATIENCE, Shop, form, vectors};
 
 const MIB: usize = 1024 * 1024;
 
@@ -543,10 +543,17 @@ async fn refused_keys_hold_small_files_until_a_key_is_accepted() {
         .await;
     assert_eq!(row["status"], "held");
     assert_eq!(row["statusReason"], "needs_credentials");
+    let problems = shop.full.get("/api/problems").await.is(200);
+    let card = &problems["problems"][0];
+    assert_eq!(card["integration"], "storage", "{problems}");
+    assert_eq!(card["waiting"], 1);
     bucket.connect(&shop).await;
     shop.delivery_is(row["eventId"].as_str().expect("an event"), "success")
         .await;
     assert_eq!(bucket.files().len(), 1);
+    let after = shop.full.get("/api/problems").await.is(200);
+    let left = after["problems"].as_array().map(Vec::len);
+    assert_eq!(left, Some(0), "{after}");
 }
 
 #[tokio::test]
@@ -681,4 +688,31 @@ async fn a_stored_file_goes_with_an_email() {
         .is(200);
     assert_eq!(sent["success"], false, "{sent}");
     assert_eq!(sent["code"], "rejected");
+}
+
+#[tokio::test]
+async fn practice_mode_has_a_storage_of_its_own() {
+    let serve = Home::new().serve_with(&["--practice"]);
+    let owner = serve.owner().for_workspace("Practice");
+    let storage = owner.get("/api/integrations").await.is(200)["storage"].clone();
+    assert_eq!(storage["isConfigured"], true, "{storage}");
+    assert_eq!(storage["testStatus"], "success", "{storage}");
+    let kind = [("content-type", "multipart/form-data; boundary=b0undary")];
+    for content in [bytes(100), bytes(9 * MIB)] {
+        let body = Some(form(&[], "Übung.bin", &content, &[]));
+        let stored = owner
+            .send(http::Method::POST, "/api/files", &kind, body)
+            .await
+            .is(200);
+        assert_eq!(stored["success"], true, "{stored}");
+        let key = query(stored["key"].as_str().expect("a key"));
+        let link = owner
+            .get(&format!("/api/files/url?key={key}"))
+            .await
+            .is(200);
+        assert!(read(link["url"].as_str().expect("a link")).await.1 == content);
+    }
+    let listed = owner.get("/api/files").await.is(200);
+    assert_eq!(listed["files"].as_array().map(Vec::len), Some(2));
+    assert_eq!(listed["files"][0]["originalName"], "Übung.bin");
 }

@@ -294,8 +294,6 @@ impl S3 {
         );
         Ok(Download::new(
             length(file.content_length)?,
-            name_in(Some(&metadata)),
-            file.content_type,
             file.body,
             expected,
         ))
