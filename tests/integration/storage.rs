@@ -65,7 +65,10 @@ async fn wrong_key_wrong_bucket_wrong_region_and_a_wrong_clock_are_four_sentence
     let mut sentences = Vec::new();
     for (wrong, fault) in [
         (json!({"secretAccessKey": "another"}), None),
-        (json!({"bucketName": "no-such-bucket"}), None),
+        (
+            json!({"bucketName": "no-such-bucket"}),
+            Some(Fault::Refuse(404, "NoSuchBucket", "It does not exist.", 0)),
+        ),
         (
             json!({}),
             Some(Fault::Refuse(
@@ -118,7 +121,7 @@ async fn what_cannot_be_a_storage_is_refused_field_by_field() {
         ("bucketName", json!("Not A Bucket")),
         ("region", json!("eu central")),
         ("endpoint", json!("http://169.254.169.254")),
-        ("endpoint", json!("http://s3.example")),
+        ("endpoint", json!("ftp://s3.example")),
         ("accessKeyId", json!("")),
         ("secretAccessKey", json!("with space")),
     ] {

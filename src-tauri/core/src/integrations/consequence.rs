@@ -70,6 +70,14 @@ const fn lost(kind: Kind) -> Consequence {
     }
 }
 
+/// True when the failure says nothing of the provider: what was to be sent was not there, or not whole.
+pub(crate) fn was_ours(failure: &Failure) -> bool {
+    matches!(
+        failure.args.detail,
+        Some(Detail::BrokeOff | Detail::NotKept | Detail::AttachmentMissing)
+    )
+}
+
 /// For which reason nothing more may go to the provider until the owner has seen to it; none when
 /// the failure concerns this one delivery, or nobody's doing.
 pub(crate) fn stops_all(consequence: Consequence) -> Option<Reason> {

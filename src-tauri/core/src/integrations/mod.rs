@@ -110,7 +110,7 @@ impl Kind {
             Self::Email => "SendGrid",
             Self::Sms => "Twilio",
             Self::Calendar => "Google Calendar",
-            Self::Storage => "Your storage",
+            Self::Storage => "S3 storage",
         }
     }
 

@@ -13,14 +13,33 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
     let status = failure.args.status.unwrap_or_default();
     if let Some(detail) = failure.args.detail {
         return match detail {
-            Detail::OutOfCredits => format!("Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."),
-            Detail::SenderUnknown => format!("{who} does not know your sender address yet. Verify it there."),
-            Detail::MayNotSend => format!("Your key for {who} may not send mail. Make one that may, and replace it."),
-            Detail::WrongBaseUrl => format!("At the address set for {who} is something else; it answered {status}. Check the address."),
-            Detail::TooLarge => format!("This {one} is too large for {who}. Store its files, and send a link."),
-            Detail::Malformed => format!("{who} does not take this {one} as it is, and answered {status}."),
-            Detail::NotTheProvider => format!("Something else answered in place of {who}. In a hotel or a café, sign in to its network first."),
-            Detail::AttachmentMissing => "A file that is to go with it could not be read from your storage.".into(),
+            Detail::OutOfCredits => format!(
+                "Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."
+            ),
+            Detail::SenderUnknown => {
+                format!("{who} does not know your sender address yet. Verify it there.")
+            }
+            Detail::MayNotSend => {
+                format!("Your key for {who} may not send mail. Make one that may, and replace it.")
+            }
+            Detail::WrongBaseUrl => format!(
+                "At the address set for {who} is something else; it answered {status}. Check the address."
+            ),
+            Detail::TooLarge if kind == Kind::Storage => {
+                format!("This file is larger than {who} takes in one piece. Nothing of it was stored.")
+            }
+            Detail::TooLarge => {
+                format!("This {one} is too large for {who}. Store its files, and send a link.")
+            }
+            Detail::Malformed => {
+                format!("{who} does not take this {one} as it is, and answered {status}.")
+            }
+            Detail::NotTheProvider => format!(
+                "Something else answered in place of {who}. In a hotel or a café, sign in to its network first."
+            ),
+            Detail::AttachmentMissing => {
+                "A file that is to go with it could not be read from your storage.".into()
+            }
             Detail::NotPermitted => format!("{who} knows your key, but does not let it do this in the bucket. Give it the right to list, read, write and delete there, or take another key."),
             Detail::NoSuchBucket => format!("{who} has no bucket of this name. Check the name, or make the bucket."),
             Detail::WrongRegion => match &failure.args.name {
@@ -28,7 +47,7 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
                 None => "The bucket lies in another region. Look at your storage where it lies, and change the region to that.".into(),
             },
             Detail::ClockAhead | Detail::ClockBehind => {
-                let minutes = failure.args.seconds.unwrap_or_default().div_ceil(60);
+                let minutes = (failure.args.seconds.unwrap_or_default() + 30) / 60;
                 let way = if detail == Detail::ClockAhead { "ahead" } else { "behind" };
                 format!("{who} refused it because this computer's clock is off by {minutes} min ({way}). Set the clock, then test the connection.")
             }

@@ -227,7 +227,7 @@ fn integration_failed(
 ) -> Result<()> {
     let (workspace, kind) = (out.workspace, settings.kind());
     let stops = consequence::stops_all(consequence::of(kind, failure));
-    if counted || stops.is_some() {
+    if (counted || stops.is_some()) && !consequence::was_ours(failure) {
         db::integrations::tried_in_vain(tx.conn(), workspace, kind, now, failure)?;
         tx.announce(Some(workspace), Topic::Integrations);
     }

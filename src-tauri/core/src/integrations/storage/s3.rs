@@ -195,7 +195,7 @@ impl S3 {
         let config = self.client.config().to_builder().http_client(way).build();
         let client = Client::from_conf(config);
         let mut parts = Parts {
-            source,
+            source: source.fuse(),
             rest: Bytes::new(),
             size: part_size(file.at_most)?,
             sent: &sent,
@@ -294,8 +294,6 @@ impl S3 {
         );
         Ok(Download::new(
             length(file.content_length)?,
-            name_in(Some(&metadata)),
-            file.content_type,
             file.body,
             expected,
         ))

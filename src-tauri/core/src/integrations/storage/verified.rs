@@ -12,25 +12,15 @@ use crate::outcome::{Code, Detail, Failure, Trouble};
 /// A file on its way here.
 pub(crate) struct Download {
     pub(crate) size: u64,
-    pub(crate) name: Option<String>,
-    pub(crate) content_type: Option<String>,
     body: ByteStream,
     read: u64,
     expected: Expected,
 }
 
 impl Download {
-    pub(super) fn new(
-        size: u64,
-        name: Option<String>,
-        content_type: Option<String>,
-        body: ByteStream,
-        expected: Expected,
-    ) -> Self {
+    pub(super) fn new(size: u64, body: ByteStream, expected: Expected) -> Self {
         Self {
             size,
-            name,
-            content_type,
             body,
             read: 0,
             expected,
