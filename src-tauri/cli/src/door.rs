@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -105,12 +105,33 @@ impl Door {
         self.ask(method, path, Some(body.to_string().into())).await
     }
 
+    /// GET of an answer of any length, which is read as it comes.
+    pub(crate) async fn stream(&self, path: &str) -> Result<Body, Failed> {
+        let answer = self.open_answer(Method::GET, path, None).await?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
+        }
+        let (_, problem) = whole(answer).await?;
+        Err(Failed::Problem(problem))
+    }
+
     async fn try_ask(
         &self,
         method: Method,
         path: &str,
         body: Option<Bytes>,
     ) -> Result<Answer, Failed> {
+        let (status, body) = whole(self.open_answer(method, path, body).await?).await?;
+        Ok(Answer { status, body })
+    }
+
+    /// Asks; the body of the answer is still to be read.
+    async fn open_answer(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<Bytes>,
+    ) -> Result<Response<Body>, Failed> {
         let mut request = Request::builder().method(method).uri(path);
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
@@ -121,50 +142,49 @@ impl Door {
         let request = request
             .body(Full::new(body.unwrap_or_default()))
             .map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
-        let (status, bytes) = match &self.way {
-            Way::Socket(owner) => over_socket(owner, request).await?,
-            Way::Here(_, router) => in_process(router, request).await,
-        };
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+        match &self.way {
+            Way::Socket(owner) => over_socket(owner, request).await,
+            Way::Here(_, router) => Ok(in_process(router, request).await),
+        }
     }
 }
 
-async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Principal::SIGNALCTL);
-    let response = match router.clone().oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    let status = response.status();
-    let bytes = response
+/// What is said when an answer ends before it is whole.
+pub(crate) fn broken_off<E>(_: E) -> Failed {
+    Failed::said("Signalbox ended while it was asked. Look whether it was done, then try again.")
+}
+
+async fn whole(answer: Response<Body>) -> Result<(StatusCode, Value), Failed> {
+    let status = answer.status();
+    let bytes = answer
         .into_body()
         .collect()
         .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    (status, bytes)
+        .map_err(broken_off)?
+        .to_bytes();
+    Ok((status, serde_json::from_slice(&bytes).unwrap_or_default()))
+}
+
+async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> Response<Body> {
+    let mut request = request.map(Body::new);
+    request.extensions_mut().insert(Principal::SIGNALCTL);
+    match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 async fn over_socket(
     owner: &Running,
     mut request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), Failed> {
-    let gone = |_| {
-        Failed::said(
-            "Signalbox ended while it was asked. Look whether it was done, then try again.",
-        )
-    };
+) -> Result<Response<Body>, Failed> {
     let host = host(owner);
     let stream = TcpStream::connect(host)
         .await
         .map_err(|_| unreachable(owner))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(gone)?;
+        .map_err(broken_off)?;
     tokio::spawn(connection);
     let headers = request.headers_mut();
     let value = |text: String| HeaderValue::from_str(&text).map_err(|_| unreachable(owner));
@@ -173,17 +193,8 @@ async fn over_socket(
         header::AUTHORIZATION,
         value(format!("Bearer {}", owner.credential))?,
     );
-    let response = sender.send_request(request).await.map_err(gone)?;
-    let status = response.status();
-    Ok((
-        status,
-        response
-            .into_body()
-            .collect()
-            .await
-            .map_err(gone)?
-            .to_bytes(),
-    ))
+    let response = sender.send_request(request).await.map_err(broken_off)?;
+    Ok(response.map(Body::new))
 }
 
 fn host(owner: &Running) -> &str {

@@ -12,6 +12,8 @@ mod given;
 mod listen;
 mod said;
 mod serve;
+mod stats;
+mod story;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -73,6 +75,10 @@ enum Command {
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// What went out, in figures
+    Stats(stats::Stats),
+    /// Everything about one booking or one customer
+    Story(story::Story),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -136,6 +142,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Webhook(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
+        Command::Stats(stats) => stats.run(&door, screen).await,
+        Command::Story(story) => story.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

@@ -55,6 +55,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rows that fit, as a file: newest first, or as `order` says. There are no pages: `limit`,
+         *     `cursor` and `at` are refused.
+         */
+        get: operations["exportDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many deliveries there were when. There are no pages: `limit`, `cursor` and `at` are refused. */
+        get: operations["getHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -430,6 +467,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What went out, in figures. Tests are not counted. */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything about one booking or one customer. A page holds the newest part, oldest first;
+         *     `nextCursor` leads to what happened before.
+         */
+        get: operations["getStory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/today": {
         parameters: {
             query?: never;
@@ -589,6 +663,11 @@ export interface components {
             /** @description In the owner's words. */
             reason?: string | null;
         };
+        /** @description A stretch of time and what was queued in it. */
+        Bucket: components["schemas"]["StateCounts"] & {
+            /** @description When it begins; it ends where the next one begins. */
+            start: components["schemas"]["Time"];
+        };
         /** @description An action as a button. */
         Button: {
             /** @description What it does. */
@@ -597,6 +676,25 @@ export interface components {
             label: string;
             /** @description The one to offer first. */
             primary: boolean;
+        };
+        /** @description How many stand where. */
+        ByStatus: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            held: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            sending: number;
+            /** Format: int64 */
+            skipped: number;
+            /** Format: int64 */
+            success: number;
+            /** Format: int64 */
+            unknown: number;
         };
         /** @description Google Calendar. */
         CalendarIntegration: {
@@ -641,6 +739,11 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Figures of a way out. */
+        ChannelFigures: components["schemas"]["Figures"] & {
+            /** @description Which way. */
+            channel: components["schemas"]["Channel"];
+        };
         /**
          * @description Why something outside did not work.
          * @enum {string}
@@ -717,6 +820,14 @@ export interface components {
              * @description Got through.
              */
             succeeded: number;
+        };
+        /** @description What was queued on one day, and how it stands now. */
+        DayFigures: components["schemas"]["StateCounts"] & {
+            /**
+             * Format: date
+             * @description `2026-11-24`
+             */
+            day: string;
         };
         DeclaredType: {
             eventType: components["schemas"]["EventType"];
@@ -882,6 +993,45 @@ export interface components {
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
         };
+        /** @description What was queued, and what became of it. */
+        Figures: {
+            /** @description By status. */
+            counts: components["schemas"]["ByStatus"];
+            /** @description Per day in the workspace's zone, oldest first, up to today. */
+            days: components["schemas"]["DayFigures"][];
+            /**
+             * Format: double
+             * @description The share that got through at the first try, of what got through or was given up: 0 to 1.
+             *     Null for fewer than 20.
+             */
+            firstTryRate?: number | null;
+            oldestWaiting?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description Half of the last attempts took no longer than this.
+             */
+            p50Ms?: number | null;
+            /**
+             * Format: int64
+             * @description 95 of 100 of the last attempts took no longer than this.
+             */
+            p95Ms?: number | null;
+            /**
+             * Format: int64
+             * @description Got through, but not at the first try.
+             */
+            rescued: number;
+            /**
+             * Format: double
+             * @description The share that got through in the end. Null for fewer than 20.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description All of it.
+             */
+            total: number;
+        };
         /** @description One event before a filter. */
         FilterSample: {
             /** @description When it was recorded. */
@@ -984,6 +1134,22 @@ export interface components {
             version: string;
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
+        };
+        /** @description How many deliveries there were when. */
+        Histogram: {
+            /**
+             * Format: int64
+             * @description How long a bucket is; a day may have an hour more or less.
+             */
+            bucketSeconds: number;
+            /** @description Oldest first, also those with nothing in them. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description When the first bucket begins. */
+            from: components["schemas"]["Time"];
+            /** @description "3 failed of 212 since Mon 23 Nov 08:00." */
+            sentence: string;
+            /** @description When the last bucket ends. */
+            to: components["schemas"]["Time"];
         };
         /** @description `GET /api/integrations` */
         Integrations: {
@@ -1363,6 +1529,47 @@ export interface components {
             /** @description "Received", "Retry at 16:20" */
             word: string;
         };
+        /** @description Deliveries by how they stand. */
+        StateCounts: {
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Held, for whatever cause.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Skipped, or closed by the owner.
+             */
+            other: number;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            success: number;
+            /**
+             * Format: int64
+             * @description Due now or later, under way, or being checked.
+             */
+            waiting: number;
+        };
+        /** @description `GET /api/stats`: what was queued since a time, and how it stands now. Tests are not counted. */
+        Stats: {
+            /** @description By way; those with nothing are left out. */
+            channels: components["schemas"]["ChannelFigures"][];
+            /** @description "98.5 % of 212 got through, 9 of them by retrying." */
+            sentence: string;
+            /** @description From when on. */
+            since: components["schemas"]["Time"];
+            /** @description Until when: now. */
+            until: components["schemas"]["Time"];
+            /** @description By webhook; removed ones too, as far as there was something for them. */
+            webhooks: components["schemas"]["WebhookFigures"][];
+        };
         /**
          * @description Where a delivery stands. `success` never changes back.
          * @enum {string}
@@ -1398,6 +1605,30 @@ export interface components {
             plates: components["schemas"]["Plate"][];
             /** @description "New booking 1042" */
             title: string;
+            /** @description "Maria Petersen, cut and colour" */
+            what: string;
+        };
+        /** @description `GET /api/story`: the newest part first, each part in the order of time. */
+        StoryPage: {
+            /** @description Pass it on for what happened before; null at the beginning. */
+            nextCursor?: string | null;
+            /** @description How it stands: "Cash desk received it 16:02; text accepted 16:02, delivered 16:02." */
+            sentence: string;
+            /** @description Oldest first. */
+            steps: components["schemas"]["StoryStep"][];
+            /** @description "Booking 1047", or the customer. */
+            title: string;
+        };
+        /** @description An event, and what went out because of it. */
+        StoryStep: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            /** @description Oldest first. */
+            deliveries: components["schemas"]["DeliveryRow"][];
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description "Booking changed" */
+            label: string;
             /** @description "Maria Petersen, cut and colour" */
             what: string;
         };
@@ -1621,6 +1852,15 @@ export interface components {
              */
             total: number;
         };
+        /** @description Figures of a webhook. */
+        WebhookFigures: components["schemas"]["Figures"] & {
+            /** @description Where it is. */
+            host: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
         WebhookId: string;
         /** @description What is to be different; what is absent stays. */
         WebhookPatch: {
@@ -1705,12 +1945,15 @@ export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
+export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
+export type ByStatus = components['schemas']['ByStatus'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelFigures = components['schemas']['ChannelFigures'];
 export type Code = components['schemas']['Code'];
 export type Connection = components['schemas']['Connection'];
 export type Counts = components['schemas']['Counts'];
@@ -1718,6 +1961,7 @@ export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
+export type DayFigures = components['schemas']['DayFigures'];
 export type DeclaredType = components['schemas']['DeclaredType'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
 export type DeliveryId = components['schemas']['DeliveryId'];
@@ -1730,6 +1974,7 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type FieldError = components['schemas']['FieldError'];
+export type Figures = components['schemas']['Figures'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
 export type FilterTested = components['schemas']['FilterTested'];
@@ -1738,6 +1983,7 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
+export type Histogram = components['schemas']['Histogram'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
 export type Message = components['schemas']['Message'];
@@ -1782,9 +2028,13 @@ export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
+export type StateCounts = components['schemas']['StateCounts'];
+export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type Story = components['schemas']['Story'];
+export type StoryPage = components['schemas']['StoryPage'];
+export type StoryStep = components['schemas']['StoryStep'];
 export type Strip = components['schemas']['Strip'];
 export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
@@ -1799,6 +2049,7 @@ export type Topic = components['schemas']['Topic'];
 export type Trigger = components['schemas']['Trigger'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookCounts = components['schemas']['WebhookCounts'];
+export type WebhookFigures = components['schemas']['WebhookFigures'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
@@ -1911,6 +2162,125 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDeliveries: {
+        parameters: {
+            query: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description A table, or a JSON document a line. */
+                format: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHistogram: {
+        parameters: {
+            query?: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description At most so many, 1 to 200; default 60. One is exactly the time asked for. */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2770,6 +3140,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description Queued at this time or later; without it, in the last seven days. */
+                since?: components["schemas"]["Time"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStory: {
+        parameters: {
+            query?: {
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where something went to. */
+                recipient?: string;
+                /** @description One customer: an email address, a phone number in any spelling, or a name. */
+                customer?: string;
+                /** @description Events of a page, 1 to 200; default 50. */
+                limit?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoryPage"];
                 };
             };
             /** @description What is wrong, as problem+json */
