@@ -13,6 +13,7 @@
 )]
 
 mod load;
+mod log;
 mod relay;
 
 use std::collections::HashMap;
@@ -37,9 +38,13 @@ const DRAIN: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("relay") {
-        relay::run(&arguments.next().expect("where to"));
-        return ExitCode::SUCCESS;
+    match arguments.next().as_deref() {
+        Some("relay") => {
+            relay::run(&arguments.next().expect("where to"));
+            return ExitCode::SUCCESS;
+        }
+        Some("log") => return log::run(),
+        _ => {}
     }
     let mut table = Table::default();
     let disk = folder();
