@@ -437,7 +437,7 @@ async fn a_customer_is_found_by_name_email_and_phone_in_any_spelling() {
     let rest = get(
         &shop,
         &format!(
-            "/api/story?recipient=127.0.0.1&limit=4&cursor={}",
+            "{about}&limit=4&cursor={}",
             some["nextCursor"].as_str().unwrap()
         ),
     )
