@@ -1,7 +1,7 @@
 //! The log as a file: all rows that fit, piece by piece, so that any length takes the same memory.
 //!
-//! A piece is read when the one before has been taken, and nothing is held open in between: whoever
-//! reads slowly, or goes away, is in nobody's way.
+//! A piece is read while the one before is taken, and nothing is held open in between: whoever reads
+//! slowly, or goes away, is in nobody's way.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use rusqlite::{Connection, OptionalExtension as _};
 use serde::Deserialize;
+use tokio::sync::mpsc;
 
 use super::read::Reader;
 use super::{DeliveryFilter, Order};
@@ -24,7 +25,7 @@ use crate::hub::Hub;
 use crate::ids::WorkspaceId;
 
 /// Rows of one piece.
-const PIECE: usize = 1000;
+const PIECE: usize = 250;
 /// The columns of a table, by the names that rows have in JSON.
 const COLUMNS: [&str; 12] = [
     "id",
@@ -125,26 +126,38 @@ impl Hub {
 }
 
 impl Export {
-    /// The file, piece by piece. After an error nothing follows.
-    pub fn pieces(self) -> impl Stream<Item = Result<Bytes>> + Send {
-        stream::unfold(self, |mut export| async move {
-            match export.next {
-                Next::Nothing => None,
-                Next::Head => {
-                    export.next = Next::Rows;
-                    let head = COLUMNS.join(",") + "\r\n";
-                    Some((Ok(head.into()), export))
+    /// The file, piece by piece, one read ahead. After an error nothing follows.
+    pub fn pieces(mut self) -> impl Stream<Item = Result<Bytes>> + Send {
+        let (give, taken) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Some(piece) = self.piece().await {
+                // Nobody takes it any more.
+                if give.send(piece).await.is_err() {
+                    break;
                 }
-                Next::Rows => match export.rows().await {
-                    Ok(rows) if rows.is_empty() && export.next == Next::Nothing => None,
-                    Ok(rows) => Some((Ok(rows), export)),
-                    Err(error) => {
-                        export.next = Next::Nothing;
-                        Some((Err(error), export))
-                    }
-                },
             }
+        });
+        stream::unfold(taken, |mut taken| async move {
+            let piece = taken.recv().await?;
+            Some((piece, taken))
         })
+    }
+
+    async fn piece(&mut self) -> Option<Result<Bytes>> {
+        match self.next {
+            Next::Nothing => None,
+            Next::Head => {
+                self.next = Next::Rows;
+                Some(Ok((COLUMNS.join(",") + "\r\n").into()))
+            }
+            Next::Rows => {
+                let rows = self.rows().await;
+                if rows.is_err() {
+                    self.next = Next::Nothing;
+                }
+                Some(rows)
+            }
+        }
     }
 
     async fn rows(&mut self) -> Result<Bytes> {
