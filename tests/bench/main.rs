@@ -13,6 +13,7 @@
 )]
 
 mod load;
+mod log;
 mod relay;
 mod upload;
 
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
             upload::serve(&arguments.next().expect("a folder"));
             return ExitCode::SUCCESS;
         }
+        Some("log") => return log::run(),
         _ => {}
     }
     let mut table = Table::default();

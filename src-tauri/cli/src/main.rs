@@ -14,6 +14,8 @@ mod integrations;
 mod listen;
 mod said;
 mod serve;
+mod stats;
+mod story;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -84,6 +86,10 @@ enum Command {
     /// Files in the workspace's storage
     #[command(subcommand)]
     Files(files::Command),
+    /// What went out, in figures
+    Stats(stats::Stats),
+    /// Everything about one booking or one customer
+    Story(story::Story),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -150,6 +156,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
         Command::Files(command) => command.run(&door, screen).await,
+        Command::Stats(stats) => stats.run(&door, screen).await,
+        Command::Story(story) => story.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

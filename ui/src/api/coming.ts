@@ -1,12 +1,11 @@
 // Shapes of answers that the generated types do not hold yet. This file goes once they do.
 
-import type { DeliveryPage, DeliveryRow, State } from "./schema";
+import type { DeliveryPage, DeliveryRow, State, StoryPage, StoryStep } from "./schema";
 
+export type { Bucket, Histogram } from "./schema";
 export type Page = DeliveryPage & { previousCursor?: string | null };
-export interface Bucket { start: string; success: number; waiting: number; held: number; failed: number; other: number }
-export interface Histogram { from: string; to: string; bucketSeconds: number; buckets: Bucket[]; sentence: string }
-export interface Step { at: string; eventId: string; label: string; what: string; deliveries: DeliveryRow[] }
-export interface Story { title: string; sentence: string; steps: Step[]; nextCursor?: string | null }
+export type Step = StoryStep;
+export type Story = StoryPage;
 export interface Left { reason: string; count: number; sentence: string }
 export interface Replayed { success: boolean; matched: number; queued: number; excluded: Left[]; sentence: string; replayId?: string | null }
 export interface Replay { id: string; startedAt: string; total: number; sent: number; failed: number; waiting: number; cancelled: number; perMinute?: number | null; isRunning: boolean; sentence: string }

@@ -1,8 +1,12 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
 pub(crate) mod act;
+pub mod export;
 pub(crate) mod filter;
+pub mod histogram;
 pub(crate) mod read;
+pub mod stats;
+pub mod story;
 
 pub use filter::{DeliveryFilter, EventFilter, Order};
 

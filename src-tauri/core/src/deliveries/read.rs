@@ -75,6 +75,10 @@ impl Reader {
         explain::moment(at, self.now, &self.zone)
     }
 
+    pub(crate) const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     pub(crate) fn row(&self, record: &DeliveryRecord) -> DeliveryRow {
         let who = record
             .who
@@ -186,10 +190,9 @@ impl Hub {
                 let after = beyond || matches!(from, From::Before(_));
                 let mut records = Vec::with_capacity(seqs.len());
                 for seq in &seqs {
-                    // What moved this very moment may fit no more.
-                    records.extend(db::deliveries::at(conn, *seq)?.filter(|record| {
-                        wanted.statuses.is_empty() || wanted.statuses.contains(&record.status)
-                    }));
+                    records.extend(
+                        db::deliveries::at(conn, *seq)?.filter(|record| wanted.fits(record.status)),
+                    );
                 }
                 let (total, total_is_exact) = asked.count(conn, look)?;
                 Ok(DeliveryPage {
