@@ -15,6 +15,7 @@ mod overview;
 mod page;
 mod problem;
 mod problems;
+mod replays;
 mod request;
 mod router;
 mod serve;

@@ -7,7 +7,7 @@ use axum::body::Body;
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use http_body_util::BodyExt;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::door::{Door, broken_off};
 use crate::given::{From, id_of, with_query};
@@ -42,6 +42,9 @@ pub(crate) struct Which {
     /// One event
     #[arg(long, value_name = "ID")]
     event: Option<String>,
+    /// One delivery, or several with commas
+    #[arg(long, value_name = "ID")]
+    ids: Option<String>,
     /// One booking, contact, article …
     #[arg(long)]
     subject: Option<String>,
@@ -109,6 +112,20 @@ pub(crate) struct Histogram {
     buckets: Option<u32>,
 }
 
+#[derive(Args)]
+pub(crate) struct Replay {
+    #[command(flatten)]
+    which: Which,
+    /// Only say what would be sent
+    #[arg(long)]
+    dry_run: bool,
+    /// So many a minute at most; without it, as fast as the receivers take them
+    #[arg(long, value_name = "N")]
+    per_minute: Option<u32>,
+    #[command(flatten)]
+    from: From,
+}
+
 #[derive(Subcommand)]
 pub(crate) enum Command {
     /// List what went out, and what waits
@@ -126,6 +143,15 @@ pub(crate) enum Command {
     Retry {
         /// Its id
         delivery: String,
+    },
+    /// Send all that fit again, as new deliveries with the same bytes
+    Replay(Box<Replay>),
+    /// List what is being sent again, and how far it is
+    Replays,
+    /// Stop sending again; what is not out is closed
+    StopReplay {
+        /// Its id
+        replay: String,
     },
     /// Close one that has not ended: "I told them myself"
     Cancel {
@@ -158,6 +184,25 @@ impl Command {
                     .ask(Method::POST, &at(&delivery, "/retry"), None)
                     .await?;
                 screen.done(&moved, "It is due now, with one more attempt.");
+            }
+            Self::Replay(replay) => replay.run(door, screen).await?,
+            Self::Replays => screen.list(
+                door.get("/api/replays").await?,
+                "replays",
+                "Nothing was sent again in the last seven days.",
+                &[
+                    ("ID", |row| plain(row, "id")),
+                    ("BEGUN (UTC)", |row| moment(row, "startedAt")),
+                    ("", |row| plain(row, "sentence")),
+                ],
+            ),
+            Self::StopReplay { replay } => {
+                let replay: String = form_urlencoded::byte_serialize(replay.as_bytes()).collect();
+                let stopped = door
+                    .ask(Method::POST, &format!("/api/replays/{replay}/cancel"), None)
+                    .await?;
+                let now = stopped.get("replay").unwrap_or(&Value::Null);
+                screen.done(&stopped, text(now, "sentence"));
             }
             Self::Cancel {
                 delivery,
@@ -218,6 +263,7 @@ impl Which {
             ("webhookId", webhook),
             ("eventType", self.event_type),
             ("eventId", self.event),
+            ("ids", self.ids),
             ("subject", self.subject),
             ("recipient", self.recipient),
             ("since", self.since),
@@ -250,6 +296,50 @@ impl Histogram {
                 ("CLOSED", |row| plain(row, "other")),
             ],
         );
+        Ok(())
+    }
+}
+
+impl Replay {
+    async fn run(self, door: &Door, screen: Screen) -> Result<(), Failed> {
+        let mut request = self.from.read()?;
+        let test = self.which.test;
+        let mut filter: Map<String, Value> = self
+            .which
+            .asked(door)
+            .await?
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), json!(value?))))
+            .collect();
+        if let Some(test) = test {
+            filter.insert("test".into(), json!(test));
+        }
+        request.set("filter", (!filter.is_empty()).then_some(filter));
+        request.set("perMinute", self.per_minute);
+        request.set("dryRun", self.dry_run.then_some(true));
+        let request =
+            request.filled("Say which: --status, --webhook, --since …, or --from a file.")?;
+        if request.get("filter").is_none() {
+            return Err(Failed::Usage(
+                "Say which: --status, --webhook, --since …, or --from a file.".into(),
+            ));
+        }
+        let done = door
+            .send(Method::POST, "/api/deliveries/replay", &request)
+            .await?;
+        let mut lines = vec![text(&done, "sentence").to_owned()];
+        lines.extend(
+            done.get("excluded")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .map(|left| text(left, "sentence").to_owned()),
+        );
+        let id = text(&done, "replayId");
+        if !id.is_empty() {
+            lines.push(format!("It is {id}: signalctl deliveries replays."));
+        }
+        screen.done(&done, &lines.join("\n"));
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod integrations;
 mod listen;
 mod said;
 mod serve;
+mod settings;
 mod stats;
 mod story;
 mod tokens;
@@ -90,6 +91,11 @@ enum Command {
     Stats(stats::Stats),
     /// Everything about one booking or one customer
     Story(story::Story),
+    /// How long things are kept, and how much room they take
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Remove now what is old enough to go
+    CleanUp(settings::CleanUp),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -158,6 +164,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Files(command) => command.run(&door, screen).await,
         Command::Stats(stats) => stats.run(&door, screen).await,
         Command::Story(story) => story.run(&door, screen).await,
+        Command::Settings(command) => command.run(&door, screen).await,
+        Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

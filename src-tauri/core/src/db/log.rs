@@ -9,7 +9,7 @@ use crate::clock::Time;
 use crate::deliveries::histogram::StateCounts;
 use crate::deliveries::{Channel, Order, Status};
 use crate::error::Result;
-use crate::ids::{EventId, WorkspaceId};
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::words::{Question, fact};
 
 /// How many rows are counted before a total becomes "more than".
@@ -25,6 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) endpoints: Vec<String>,
     pub(crate) event_types: Vec<String>,
     pub(crate) event: Option<EventId>,
+    pub(crate) ids: Option<Vec<DeliveryId>>,
     pub(crate) subject: Option<String>,
     pub(crate) recipient: Option<String>,
     pub(crate) since: Option<Time>,
@@ -61,6 +62,8 @@ pub(crate) struct Asked {
     statuses: Vec<(Status, String)>,
     /// Only some statuses are asked for.
     by_status: bool,
+    /// How many rows are looked through word by word before a page is given up.
+    looked_through: usize,
 }
 
 /// Statuses that the index may hold, but for the one that nearly all have: what is being sent is
@@ -144,7 +147,7 @@ impl Asked {
         if bare {
             facts.and_one_of([fact(workspace, "workspace", "")]);
         }
-        let only = match wanted.event {
+        let mut only: Option<Vec<i64>> = match wanted.event {
             None => None,
             Some(event) => {
                 let event = super::events::get(conn, workspace, event)?;
@@ -158,6 +161,17 @@ impl Asked {
                 )
             }
         };
+        if let Some(ids) = &wanted.ids {
+            sql.push_str(" AND +t.id IN (SELECT value FROM json_each(?))");
+            values.push(text(
+                serde_json::to_string(ids).map_err(crate::Error::internal)?,
+            ));
+            let named = ids.iter().map(|id| id.row());
+            only = Some(match only {
+                None => named.collect(),
+                Some(rows) => named.filter(|row| rows.contains(row)).collect(),
+            });
+        }
         let all = bare && wanted.question.is_none() && only.is_none() && !wanted.nothing;
         let named = |status: &Status| (*status, fact(workspace, "status", status.as_str()));
         Ok(Self {
@@ -243,6 +257,7 @@ impl Asked {
             all_of: None,
             statuses: Vec::new(),
             by_status: false,
+            looked_through: LOOKED_THROUGH,
         })
     }
 
@@ -365,6 +380,28 @@ impl Asked {
             counts.add(Status::Success, all);
         }
         Ok(tally)
+    }
+
+    /// Asks for every row up to this one, however long that takes: for work, not for pages.
+    pub(crate) fn all_up_to(mut self, bound: i64) -> Self {
+        self.within.1 = self.within.1.min(bound.saturating_add(1));
+        self.looked_through = usize::MAX;
+        self
+    }
+
+    /// Those of these rows that fit.
+    pub(crate) fn among(&self, conn: &Connection, rows: &[i64]) -> Result<Vec<i64>> {
+        let (low, high) = self.within;
+        let rows: Vec<i64> = rows
+            .iter()
+            .copied()
+            .filter(|row| (low..high).contains(row))
+            .filter(|row| self.only.as_ref().is_none_or(|only| only.contains(row)))
+            .collect();
+        if self.nothing || rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.judged(conn, &rows, Order::Asc, usize::MAX)
     }
 
     /// The rows that fit, from `from` on (which is not among them), at most `limit`.
@@ -559,7 +596,18 @@ impl Asked {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let list = serde_json::to_string(&rows).map_err(crate::Error::internal)?;
+        self.judged(conn, &rows, order, limit)
+    }
+
+    /// What fits of these rows.
+    fn judged(
+        &self,
+        conn: &Connection,
+        rows: &[i64],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        let list = serde_json::to_string(rows).map_err(crate::Error::internal)?;
         Ok(self
             .fresh(
                 conn,
@@ -597,7 +645,7 @@ impl Asked {
             let seq: i64 = row.get(0)?;
             if let Some(question) = &self.question {
                 seen += 1;
-                if seen > LOOKED_THROUGH {
+                if seen > self.looked_through {
                     return Ok((found, false));
                 }
                 let words = match self.of {

@@ -134,7 +134,11 @@ impl Reader {
             received_at: row.received_at,
             source: row.source,
             what: events::in_a_few_words(&data),
-            data: RawValue::from_string(data).map_err(Error::internal)?,
+            data: match row.purged_at {
+                Some(_) => None,
+                None => Some(RawValue::from_string(data).map_err(Error::internal)?),
+            },
+            purged_at: row.purged_at,
             deliveries: None,
         })
     }
@@ -266,8 +270,9 @@ impl Hub {
                         due.as_deref(),
                     ),
                     explanation,
-                    actions: super::act::actions(record.status, record.reason),
+                    actions: super::act::actions(&record),
                     body,
+                    purged_at: record.purged_at,
                     attempts,
                     row,
                 })

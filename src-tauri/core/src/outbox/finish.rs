@@ -421,9 +421,9 @@ mod tests {
             .read(|conn| {
                 let mut plans = Vec::new();
                 for sql in [
-                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
+                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
                     "SELECT status_reason, count(*), min(created_at) FROM deliveries WHERE endpoint = 'a' AND status = 'held' GROUP BY status_reason",
-                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'held'",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'pending'",
                 ] {

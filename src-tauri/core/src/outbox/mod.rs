@@ -9,6 +9,8 @@ pub(crate) mod finish;
 mod intake;
 pub(crate) use intake::{Carries, Dispatch, Sending, record_send};
 pub(crate) mod lanes;
+#[cfg(test)]
+mod model;
 pub(crate) mod network;
 pub mod retry;
 pub(crate) mod target;
