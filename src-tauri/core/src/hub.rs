@@ -122,6 +122,11 @@ impl Hub {
         }))
     }
 
+    /// Where moments come from.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Makes the first workspace on an empty home.
     async fn welcome(&self) -> Result<()> {
         let now = self.now();

@@ -239,6 +239,25 @@ impl DeliveryFilter {
     }
 }
 
+impl DeliveryFilter {
+    /// Says what is wrong where all that fits is answered, and a page was asked for.
+    pub(crate) fn is_whole(&self) -> Result<()> {
+        let named = [
+            ("limit", self.limit.is_some()),
+            ("cursor", self.cursor.is_some()),
+            ("at", self.at.is_some()),
+        ];
+        match named.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::field(
+                name,
+                "unknown",
+                format!("“{name}” belongs to a page; here all that fits is answered."),
+            )),
+        }
+    }
+}
+
 impl EventFilter {
     /// Reads it.
     pub(crate) fn wanted(&self) -> Wanted {

@@ -1,9 +1,13 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
-mod act;
+pub(crate) mod act;
+pub mod export;
 pub(crate) mod filter;
+pub mod histogram;
 pub(crate) mod read;
 pub(crate) mod replay;
+pub mod stats;
+pub mod story;
 
 pub use filter::{DeliveryFilter, EventFilter, Order};
 pub use replay::{Content, Left, NewReplay, Replay, Replayed, WhyLeft};
