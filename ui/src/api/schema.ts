@@ -230,6 +230,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of the workspace, in the order of their keys. */
+        get: operations["listFiles"];
+        put?: never;
+        /**
+         * Stores a file: form fields `file` and, best before it, `folder`. It may be of any size; after 60
+         *     seconds in which nothing moves it is given up. Up to 256 KiB are kept and tried again; whatever is
+         *     larger has to be sent again when it fails. When it fails, the answer is a graceful failure with
+         *     status 200.
+         */
+        post: operations["uploadFile"];
+        /** Deletes a file. One that is not there counts as deleted. */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/url": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An address at which anybody may read the file until it expires. */
+        get: operations["getFileUrl"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -796,6 +837,8 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /** @description How deleting a file went. */
+        DeletedFile: components["schemas"]["FileGone"] | components["schemas"]["Graceful"];
         /** @description A delivery with all that is known of it. */
         DeliveryDetail: components["schemas"]["DeliveryRow"] & {
             /** @description What can be done. */
@@ -1015,6 +1058,19 @@ export interface components {
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
         };
+        /** @description A file that is no longer there. */
+        FileGone: {
+            /** @description Where it lay. */
+            key: string;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A link to a file. */
+        FileLink: components["schemas"]["LinkToFile"] | components["schemas"]["Graceful"];
+        /** @description A list of files. */
+        FileList: components["schemas"]["ListedFiles"] | components["schemas"]["Graceful"];
         /** @description One event before a filter. */
         FilterSample: {
             /** @description When it was recorded. */
@@ -1129,9 +1185,9 @@ export interface components {
          */
         IntegrationKind: "email" | "sms" | "calendar" | "storage";
         /** @description What is to be different; its members are the kind's own. */
-        IntegrationPatch: components["schemas"]["EmailPatch"];
+        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"];
         /** @description What is to be set up; its members are the kind's own. */
-        IntegrationSetup: components["schemas"]["EmailSetup"];
+        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"];
         /** @description What is true of an integration of any kind. */
         IntegrationStanding: {
             /** @description The last seven days, oldest first, in the workspace's zone. */
@@ -1210,6 +1266,39 @@ export interface components {
             label: string;
             /** @description Where it is. */
             url: string;
+        };
+        /** @description An address at which anybody may read a file for a while. */
+        LinkToFile: {
+            /** @description From then on it leads nowhere. */
+            expiresAt: components["schemas"]["Time"];
+            /** @description Always true. */
+            success: boolean;
+            /** @description The address. */
+            url: string;
+        };
+        /** @description A file in a list. */
+        ListedFile: {
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies. */
+            key: string;
+            modifiedAt?: components["schemas"]["Time"] | null;
+            /** @description What it was called; null when that is not known. */
+            originalName?: string | null;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        /** @description One page of a list of files. */
+        ListedFiles: {
+            /** @description In the order of their keys. */
+            files: components["schemas"]["ListedFile"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor?: string | null;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description What was done, as a sentence. */
         Message: {
@@ -1370,6 +1459,21 @@ export interface components {
             state: components["schemas"]["State"];
             /** @description Who gets it. */
             who: string;
+        };
+        /** @description One storage somebody may have. */
+        Preset: {
+            /** @description The address; `{region}` and `{account}` are to be put in. None: it is asked for. */
+            endpoint?: string | null;
+            /** @description Where the keys are found. */
+            help: string;
+            /** @description For people. */
+            label: string;
+            /** @description For programs: `aws`, `spaces`, `r2`, `b2`, `minio`, `custom`. */
+            name: string;
+            /** @description Whether the bucket stands in the path instead of before the host's name. */
+            pathStyle: boolean;
+            /** @description A region as an example, or the only one. */
+            region: string;
         };
         /** @description A request that is not served, and why. */
         Problem: {
@@ -1592,12 +1696,73 @@ export interface components {
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description Whether it may be on the own network or computer. */
+            allowPrivateNetwork?: boolean | null;
             /** @description The bucket. */
             bucketName?: string | null;
             /** @description Where it is, if not AWS. */
             endpoint?: string | null;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Storages that are well known, with what to fill in for them. */
+            presets: components["schemas"]["Preset"][];
             /** @description Its region. */
             region?: string | null;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/storage`. */
+        StoragePatch: {
+            accessKeyId?: components["schemas"]["Secret"] | null;
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean | null;
+            /** @description The bucket. */
+            bucketName?: string | null;
+            /** @description Where the storage is; null for Amazon. Another scheme, host or port needs both keys in the same request. */
+            endpoint?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Where it lies. */
+            region?: string | null;
+            secretAccessKey?: components["schemas"]["Secret"] | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description A storage to be set up: `POST /api/integrations/storage`. */
+        StorageSetup: {
+            /** @description The id of an access key that may list, read, write and delete in the bucket. */
+            accessKeyId: components["schemas"]["Secret"];
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean;
+            /** @description The bucket. */
+            bucketName: string;
+            /** @description Where the storage is; else at Amazon. */
+            endpoint?: string | null;
+            /** @description Whether the bucket stands in the path, not before the host's name. Usual where it is not Amazon. */
+            pathStyle?: boolean;
+            /** @description Where the bucket lies; `auto` at Cloudflare. */
+            region: string;
+            /** @description The secret beside it. */
+            secretAccessKey: components["schemas"]["Secret"];
+        };
+        /** @description A file that was stored. */
+        StoredFile: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description Its address, for those who may read there; anybody else needs a link. */
+            fileUrl: string;
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies: `{workspaceId}/{folder}/{uuid}.{ext}`. */
+            key: string;
+            /** @description What it was called, exactly. */
+            originalName: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description An event on *Today* and what became of it. */
         Story: {
@@ -1753,6 +1918,18 @@ export interface components {
          * @enum {string}
          */
         Trigger: "auto" | "manual" | "replay" | "test";
+        /** @description The form of an upload. */
+        Upload: {
+            /**
+             * Format: binary
+             * @description The file with its name; a name given as `filename*` (RFC 8187) is exact whatever is in it.
+             */
+            file: string;
+            /** @description Where it is to lie; else `general`. */
+            folder?: string | null;
+        };
+        /** @description How storing a file went. */
+        UploadedFile: components["schemas"]["StoredFile"] | components["schemas"]["Graceful"];
         /** @description A webhook as its owner sees it. Never with its secret, except once after it was made. */
         Webhook: {
             /** @description The owner said: this is on my own network. */
@@ -1966,6 +2143,7 @@ export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
 export type DeclaredType = components['schemas']['DeclaredType'];
+export type DeletedFile = components['schemas']['DeletedFile'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
@@ -1983,6 +2161,9 @@ export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
+export type FileGone = components['schemas']['FileGone'];
+export type FileLink = components['schemas']['FileLink'];
+export type FileList = components['schemas']['FileList'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
 export type FilterTested = components['schemas']['FilterTested'];
@@ -2000,6 +2181,9 @@ export type IntegrationTest = components['schemas']['IntegrationTest'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
 export type Link = components['schemas']['Link'];
+export type LinkToFile = components['schemas']['LinkToFile'];
+export type ListedFile = components['schemas']['ListedFile'];
+export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -2016,6 +2200,7 @@ export type Order = components['schemas']['Order'];
 export type OwnHeaders = components['schemas']['OwnHeaders'];
 export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
+export type Preset = components['schemas']['Preset'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemAction = components['schemas']['ProblemAction'];
 export type ProblemFilter = components['schemas']['ProblemFilter'];
@@ -2047,6 +2232,9 @@ export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
+export type StoragePatch = components['schemas']['StoragePatch'];
+export type StorageSetup = components['schemas']['StorageSetup'];
+export type StoredFile = components['schemas']['StoredFile'];
 export type Story = components['schemas']['Story'];
 export type Strip = components['schemas']['Strip'];
 export type TestFailed = components['schemas']['TestFailed'];
@@ -2063,6 +2251,8 @@ export type TokenId = components['schemas']['TokenId'];
 export type Tokens = components['schemas']['Tokens'];
 export type Topic = components['schemas']['Topic'];
 export type Trigger = components['schemas']['Trigger'];
+export type Upload = components['schemas']['Upload'];
+export type UploadedFile = components['schemas']['UploadedFile'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookCounts = components['schemas']['WebhookCounts'];
 export type WebhookId = components['schemas']['WebhookId'];
@@ -2588,6 +2778,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OneEvent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description How the keys begin; else all of the workspace */
+                prefix?: string;
+                /** @description 1 to 200, else 50 */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query: {
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFileUrl: {
+        parameters: {
+            query: {
+                key: string;
+                /** @description Seconds, 1 to 604800; else 3600 */
+                expiresIn?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileLink"];
                 };
             };
             /** @description What is wrong, as problem+json */
