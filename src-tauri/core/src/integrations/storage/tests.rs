@@ -114,7 +114,7 @@ fn pieces(all: &Bytes) -> impl futures_util::Stream<Item = Pieces> + Send + Unpi
     )
 }
 
-async fn put(s3: &S3, key: &str, all: &Bytes) -> Result<super::Stored, Stopped> {
+async fn put(s3: &S3, key: &str, all: &Bytes) -> Result<super::s3::Stored, Stopped> {
     s3.upload(&file(key), pieces(all), &|_| {}).await
 }
 
