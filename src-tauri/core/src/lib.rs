@@ -19,6 +19,7 @@ pub mod explain;
 pub mod http;
 pub mod hub;
 pub mod ids;
+pub mod integrations;
 pub mod outbox;
 pub mod outcome;
 pub mod problems;

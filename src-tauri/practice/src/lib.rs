@@ -7,7 +7,10 @@
 #[cfg(feature = "faults")]
 mod faults;
 mod receiver;
+mod server;
+mod twilio;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
 pub use receiver::{Call, Keep, Receiver, Taken};
+pub use twilio::{Text, Twilio};

@@ -1,0 +1,3 @@
+//! Services that Signalbox reaches for.
+
+pub mod sms;
