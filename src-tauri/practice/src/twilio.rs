@@ -601,3 +601,133 @@ fn refusal(code: u32) -> Refusal {
     };
     Refusal::new(status, code, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn desk() -> Memory {
+        Memory {
+            token: Twilio::TOKEN.to_owned(),
+            texts: Vec::new(),
+            calls: Vec::new(),
+        }
+    }
+
+    fn signed(account: &str, token: &str) -> HeaderMap {
+        let pair = BASE64.encode(format!("{account}:{token}"));
+        HeaderMap::from_iter([
+            (
+                header::AUTHORIZATION,
+                HeaderValue::from_str(&format!("Basic {pair}")).unwrap(),
+            ),
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static("application/x-www-form-urlencoded"),
+            ),
+        ])
+    }
+
+    fn ask(
+        memory: &mut Memory,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Result<StatusCode, u32> {
+        let uri: Uri = format!("/2010-04-01/Accounts/{path}").parse().unwrap();
+        match memory.answer(&method, &uri, headers, &Bytes::from(body.to_owned())) {
+            Ok(answer) => Ok(answer.status()),
+            Err(refusal) => Err(refusal.code),
+        }
+    }
+
+    fn send(memory: &mut Memory, body: &str) -> Result<StatusCode, u32> {
+        let headers = signed(Twilio::ACCOUNT, Twilio::TOKEN);
+        let path = format!("{}/Messages.json", Twilio::ACCOUNT);
+        ask(memory, Method::POST, &path, &headers, body)
+    }
+
+    #[test]
+    fn a_text_moves_a_step_each_time_it_is_asked_about() {
+        for (to, steps, code) in [
+            (
+                "%2B436641234567",
+                &["sending", "sent", "delivered", "delivered"][..],
+                None,
+            ),
+            (
+                "%2B15005530003",
+                &["sending", "sent", "undelivered"][..],
+                Some(30003),
+            ),
+            ("%2B15005500001", &["sending", "sent", "sent"][..], None),
+            ("%2B15005500003", &["sending", "failed"][..], None),
+        ] {
+            let mut memory = desk();
+            let body = format!("To={to}&From=%2B15005550006&Body=Hello");
+            assert_eq!(send(&mut memory, &body), Ok(StatusCode::CREATED));
+            let path = format!("{}/Messages/{}.json", Twilio::ACCOUNT, memory.texts[0].sid);
+            for step in steps {
+                let headers = signed(Twilio::ACCOUNT, Twilio::TOKEN);
+                assert_eq!(
+                    ask(&mut memory, Method::GET, &path, &headers, ""),
+                    Ok(StatusCode::OK)
+                );
+                assert_eq!(memory.texts[0].status, *step, "{to}");
+            }
+            assert_eq!(memory.texts[0].error_code, code);
+        }
+    }
+
+    #[test]
+    fn what_twilio_refuses_is_refused_with_its_code() {
+        let from = "From=%2B15005550006&Body=x";
+        for (body, code) in [
+            (format!("To=%2B15005550004&{from}"), 21610),
+            (format!("To=%2B15005521608&{from}"), 21608),
+            (format!("To=%2B15005500429&{from}"), 20429),
+            (format!("To=0664&{from}"), 21211),
+            (from.to_owned(), 21604),
+            (
+                "To=%2B436641234567&From=%2B15005550006&Body=+".into(),
+                21602,
+            ),
+            ("To=%2B436641234567&Body=x".into(), 21603),
+            (
+                "To=%2B436641234567&From=%2B15005550007&Body=x".into(),
+                21606,
+            ),
+            (
+                "To=%2B436641234567&MessagingServiceSid=MGx&Body=x".into(),
+                21701,
+            ),
+            (format!("To=%2B436641234567&{from}&Colour=red"), 20001),
+            (
+                format!("To=%2B436641234567&{from}{}", "x".repeat(1600)),
+                21617,
+            ),
+        ] {
+            assert_eq!(send(&mut desk(), &body), Err(code), "{body}");
+        }
+    }
+
+    #[test]
+    fn only_the_account_itself_is_let_in() {
+        let own = format!("{}.json", Twilio::ACCOUNT);
+        let right = signed(Twilio::ACCOUNT, Twilio::TOKEN);
+        let get =
+            |headers: &HeaderMap, path: &str| ask(&mut desk(), Method::GET, path, headers, "");
+        assert_eq!(get(&right, &own), Ok(StatusCode::OK));
+        assert_eq!(get(&HeaderMap::new(), &own), Err(20003));
+        assert_eq!(get(&signed(Twilio::ACCOUNT, "other"), &own), Err(20003));
+        assert_eq!(
+            get(&signed(Twilio::SUSPENDED, Twilio::TOKEN), &own),
+            Err(20003)
+        );
+        assert_eq!(
+            get(&right, &format!("{}/Calls.json", Twilio::ACCOUNT)),
+            Err(20404)
+        );
+    }
+}
