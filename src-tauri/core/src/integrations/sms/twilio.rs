@@ -11,7 +11,6 @@ use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded;
 
-use super::Message;
 use super::progress::{Stand, Status};
 use crate::clock::Time;
 use crate::http::guard::Class;
@@ -20,6 +19,25 @@ use crate::outcome::{Code, Detail, Failure, Trouble};
 
 /// Where Twilio is, unless the owner says otherwise.
 pub(crate) const BASE_URL: &str = "https://api.twilio.com";
+/// Where account and token are shown.
+pub(crate) const CONSOLE: &str = "https://console.twilio.com/";
+/// Where numbers are.
+pub(crate) const NUMBERS: &str =
+    "https://console.twilio.com/us1/develop/phone-numbers/manage/incoming";
+/// Where messaging services are.
+pub(crate) const SERVICES: &str = "https://console.twilio.com/us1/develop/sms/services";
+/// Where an account is paid, and a trial ended.
+pub(crate) const BILLING: &str = "https://console.twilio.com/us1/billing/manage-billing/billing-overview";
+/// Where countries are allowed.
+pub(crate) const COUNTRIES: &str =
+    "https://console.twilio.com/us1/develop/sms/settings/geo-permissions";
+/// Where senders are registered.
+pub(crate) const REGISTRATION: &str =
+    "https://console.twilio.com/us1/develop/sms/regulatory-compliance/onboarding";
+/// The name of the token among the secrets that are kept.
+pub(crate) const TOKEN: &str = "authToken";
+/// Twilio's code for what is not there.
+pub(crate) const NOT_THERE: u32 = 20404;
 /// One deadline for each call.
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// Texts on one page of a list: so many fit into what is read of an answer.
@@ -53,15 +71,15 @@ impl Account<'_> {
     }
 
     /// Asks for a text to be sent.
-    pub(crate) fn send(&self, sender: Sender<'_>, message: &Message) -> Option<Call> {
+    pub(crate) fn send(&self, sender: Sender<'_>, to: &str, message: &str) -> Option<Call> {
         let sender = match sender {
             Sender::Number(number) => ("From", number),
             Sender::Service(sid) => ("MessagingServiceSid", sid),
         };
         let form: String = form_urlencoded::Serializer::new(String::new())
-            .append_pair("To", &message.to)
+            .append_pair("To", to)
             .append_pair(sender.0, sender.1)
-            .append_pair("Body", &message.message)
+            .append_pair("Body", message)
             .finish();
         let mut request = self.get(&[self.sid, "Messages.json"], &[])?;
         request.headers.insert(
@@ -132,14 +150,13 @@ struct Page {
 #[derive(Debug, Deserialize)]
 struct Refusal {
     code: Option<u32>,
+    message: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 struct Owner {
     sid: String,
     status: String,
-    #[serde(rename = "type")]
-    kind: Option<String>,
 }
 
 /// What the search for a text found.
@@ -168,20 +185,23 @@ pub(crate) fn text(status: u16, body: &[u8]) -> Result<Text, Failure> {
         })
 }
 
-/// Reads the answer to [`Account::test`]: whether the account is a trial, or why it cannot be used.
-pub(crate) fn account(status: u16, body: &[u8], sid: &str) -> Result<bool, Failure> {
+/// Reads the answer to [`Account::test`].
+///
+/// # Errors
+/// Why the account cannot be used.
+pub(crate) fn account(status: u16, body: &[u8], sid: &str) -> Result<(), Failure> {
     if !(200..300).contains(&status) {
         return Err(refused(status, body));
     }
     match serde_json::from_slice::<Owner>(body) {
         Ok(owner) if !owner.sid.eq_ignore_ascii_case(sid) => {
-            Err(Failure::status(Code::Rejected, status).with(Detail::NotTheProvider))
+            Err(not_twilio(status))
         }
         Ok(owner) if owner.status != "active" => {
             Err(Failure::status(Code::Rejected, status).with(Detail::AccountClosed))
         }
-        Ok(owner) => Ok(owner.kind.as_deref() == Some("Trial")),
-        Err(_) => Err(Failure::status(Code::Rejected, status).with(Detail::NotTheProvider)),
+        Ok(_) => Ok(()),
+        Err(_) => Err(not_twilio(status)),
     }
 }
 
@@ -198,7 +218,7 @@ pub(crate) fn find(
         return Err(refused(status, body));
     }
     let page: Page = serde_json::from_slice(body)
-        .map_err(|_| Failure::status(Code::Unreachable, status).with(Detail::NotTheProvider))?;
+        .map_err(|_| not_twilio(status))?;
     let since = since.plus_ms(-SLACK_MS);
     let recent = |text: &Text| {
         let created = text.date_created.as_deref().and_then(moment);
@@ -214,6 +234,30 @@ pub(crate) fn find(
         None if more => Found::More,
         None => Found::Nothing,
     })
+}
+
+/// The sids on a page of texts.
+pub(crate) fn sids(body: &[u8]) -> Vec<String> {
+    let page: Option<Page> = serde_json::from_slice(body).ok();
+    page.map(|page| page.messages.into_iter().map(|text| text.sid).collect())
+        .unwrap_or_default()
+}
+
+/// The status of the text of this sid in an answer that was kept, to one text or to a list.
+pub(crate) fn told(body: &[u8], sid: &str) -> Option<Status> {
+    let texts = match serde_json::from_slice::<Text>(body) {
+        Ok(text) => vec![text],
+        Err(_) => serde_json::from_slice::<Page>(body).ok()?.messages,
+    };
+    let text = texts.into_iter().find(|text| text.sid == sid)?;
+    Some(text.status)
+}
+
+/// Twilio's own words about what is wrong.
+pub(crate) fn own_words(body: &[u8]) -> Option<String> {
+    let text = serde_json::from_slice::<Refusal>(body).ok()?.message?;
+    let text: String = text.chars().filter(|c| !c.is_control()).take(500).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 impl Text {
@@ -289,8 +333,12 @@ fn refused(status: u16, body: &[u8]) -> Failure {
     match serde_json::from_slice::<Refusal>(body) {
         Ok(refusal) => meaning(Some(status), refusal.code),
         Err(_) if status == 429 || status >= 500 => meaning(Some(status), None),
-        Err(_) => Failure::status(Code::Rejected, status).with(Detail::NotTheProvider),
+        Err(_) => not_twilio(status),
     }
+}
+
+fn not_twilio(status: u16) -> Failure {
+    Failure::status(Code::Unreachable, status).with(Detail::NotTheProvider)
 }
 
 /// What a status and an error code of Twilio mean. The code says more, and without a status it came by asking how
@@ -345,13 +393,6 @@ mod tests {
     const SID: &str = "AC0123456789abcdef0123456789abcdef";
     const SENT: Time = Time::from_ms(1_795_493_359_500);
 
-    fn message(says: &str) -> Message {
-        Message {
-            to: "+436641234567".into(),
-            message: says.into(),
-        }
-    }
-
     #[test]
     fn a_text_is_a_form_with_the_sender_that_was_chosen_and_nothing_else() {
         let base = BASE_URL.parse().unwrap();
@@ -361,7 +402,7 @@ mod tests {
             token: "tok",
         };
         let call = account
-            .send(Sender::Number("+431234"), &message("5 € & more+\n✓"))
+            .send(Sender::Number("+431234"), "+436641234567", "5 € & more+\n✓")
             .unwrap();
         assert_eq!(
             call.url.as_str(),
@@ -373,7 +414,7 @@ mod tests {
         );
         assert!(!call.allow_private);
         assert!(call.headers[AUTHORIZATION].is_sensitive());
-        let call = account.send(Sender::Service("MG1"), &message("x")).unwrap();
+        let call = account.send(Sender::Service("MG1"), "+436641234567", "x").unwrap();
         assert_eq!(
             call.body,
             "To=%2B436641234567&MessagingServiceSid=MG1&Body=x"
