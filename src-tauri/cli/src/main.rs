@@ -12,6 +12,7 @@ mod given;
 mod listen;
 mod said;
 mod serve;
+mod sms;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -73,6 +74,9 @@ enum Command {
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Texts
+    #[command(subcommand)]
+    Sms(sms::Command),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -136,6 +140,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Webhook(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
+        Command::Sms(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

@@ -1,5 +1,7 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
+//! [`SendGrid`] and [`Twilio`] stand in for the providers of these names, as strict as their contracts.
+//!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
 //! which a shipped build never can.
@@ -7,10 +9,11 @@
 #[cfg(feature = "faults")]
 mod faults;
 mod receiver;
-mod server;
+mod sendgrid;
 mod twilio;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
 pub use receiver::{Call, Keep, Receiver, Taken};
+pub use sendgrid::{Email, SendGrid};
 pub use twilio::{Text, Twilio};

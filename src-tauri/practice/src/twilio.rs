@@ -27,11 +27,12 @@
 //! | `+15005500004` | is called off: `canceled` |
 //! | `+15005500429` | 429, asks to wait 7 seconds |
 //! | `+15005500503` | 503 |
+//!
+//! [`Behaviour`](crate::Behaviour) overrules all of it, with the feature `faults`.
 
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Instant, SystemTime};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -42,13 +43,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
-#[cfg(feature = "faults")]
-use crate::faults::Behaviour;
-use crate::receiver::Call;
-use crate::server::{Answers, Server};
+use crate::receiver::{Call, Keep, Receiver, Respond};
 
 /// What Twilio takes: longer is 21617.
 const LONGEST: usize = 1600;
+/// The largest form it takes.
+const MAX_BYTES: usize = 64 * 1024;
+/// Calls kept.
+const KEPT: usize = 1_000;
 
 /// A text that was taken.
 #[derive(Clone, Debug)]
@@ -77,20 +79,14 @@ pub struct Text {
 /// A running stand-in. It ends when dropped.
 #[derive(Debug)]
 pub struct Twilio {
-    server: Server,
-    desk: Arc<Desk>,
-}
-
-#[derive(Debug)]
-struct Desk {
-    memory: Mutex<Memory>,
+    receiver: Receiver,
+    memory: Arc<Mutex<Memory>>,
 }
 
 #[derive(Debug)]
 struct Memory {
     token: String,
     texts: Vec<Text>,
-    calls: Vec<Call>,
 }
 
 impl Twilio {
@@ -109,71 +105,46 @@ impl Twilio {
 
     /// Starts on the address (port 0: a free one).
     pub async fn start(address: impl Into<SocketAddr>) -> io::Result<Self> {
-        let desk = Arc::new(Desk {
-            memory: Mutex::new(Memory {
-                token: Self::TOKEN.to_owned(),
-                texts: Vec::new(),
-                calls: Vec::new(),
+        let memory = Arc::new(Mutex::new(Memory::new()));
+        let desk = Arc::clone(&memory);
+        let respond = Respond {
+            most: MAX_BYTES,
+            to: Box::new(move |call| {
+                let answered = lock(&desk).answer(call);
+                answered.unwrap_or_else(Refusal::answer)
             }),
-        });
-        let server = Server::start(address.into(), desk.clone()).await?;
-        Ok(Self { server, desk })
+        };
+        let receiver = Receiver::start_answering(address, Keep::Last(KEPT), respond).await?;
+        Ok(Self { receiver, memory })
     }
 
-    /// The base URL to give to Signalbox.
+    /// The base URL to give to an integration.
     pub fn url(&self) -> String {
-        format!("http://{}", self.server.address())
+        format!("http://{}", self.receiver.address())
     }
 
     /// The texts that were taken, oldest first.
     pub fn texts(&self) -> Vec<Text> {
-        self.desk.memory().texts.clone()
+        lock(&self.memory).texts.clone()
     }
 
-    /// Every call, refused or not, oldest first.
-    pub fn calls(&self) -> Vec<Call> {
-        self.desk.memory().calls.clone()
+    /// Every call, taken or not; it can also be told to misbehave.
+    pub fn calls(&self) -> &Receiver {
+        &self.receiver
     }
 
     /// From now on only this token is right.
     pub fn set_token(&self, token: &str) {
-        token.clone_into(&mut self.desk.memory().token);
+        token.clone_into(&mut lock(&self.memory).token);
     }
 
     /// A text comes to rest like this, whatever was planned for it.
     pub fn settle(&self, sid: &str, status: &'static str, error_code: Option<u32>) {
-        if let Some(text) = self.desk.memory().texts.iter_mut().find(|t| t.sid == sid) {
+        if let Some(text) = lock(&self.memory).texts.iter_mut().find(|t| t.sid == sid) {
             text.status = status;
             text.error_code = error_code;
             text.coming = &[];
         }
-    }
-
-    /// Waits until a call makes the condition true. Sets no deadline of its own.
-    pub async fn wait_until(&self, enough: impl FnMut(&Self) -> bool) {
-        self.server.wait_until(self, enough).await;
-    }
-
-    /// Ends, once calls under way are answered.
-    pub async fn stop(self) {
-        self.server.stop().await;
-    }
-
-    /// From now on every call is answered like this, and no work is done.
-    #[cfg(feature = "faults")]
-    pub fn refuse(&self, behaviour: Behaviour) {
-        self.server.instead(behaviour);
-    }
-
-    /// The next calls with this method and to this path are done, and then answered like this; the ones after as usual.
-    #[cfg(feature = "faults")]
-    pub fn lose_answers(
-        &self,
-        method: &Method,
-        path: &str,
-        behaviours: impl IntoIterator<Item = Behaviour>,
-    ) {
-        self.server.afterwards(method, path, behaviours);
     }
 
     /// The path at which texts of [`Self::ACCOUNT`] are handed in and listed.
@@ -182,38 +153,8 @@ impl Twilio {
     }
 }
 
-impl Desk {
-    fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Answers for Desk {
-    fn note(&self, method: &Method, uri: &Uri, headers: &HeaderMap, body: &Bytes) {
-        let mut memory = self.memory();
-        let number = memory.calls.len() as u64 + 1;
-        memory.calls.push(Call {
-            number,
-            at: SystemTime::now(),
-            instant: Instant::now(),
-            method: method.clone(),
-            uri: uri.clone(),
-            headers: headers.clone(),
-            body: body.clone(),
-        });
-    }
-
-    fn answer(
-        &self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Response<Full<Bytes>> {
-        self.memory()
-            .answer(method, uri, headers, body)
-            .unwrap_or_else(Refusal::answer)
-    }
+fn lock(memory: &Mutex<Memory>) -> MutexGuard<'_, Memory> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Refusal {
@@ -261,13 +202,21 @@ fn in_json(status: StatusCode, value: &Value) -> Response<Full<Bytes>> {
 }
 
 impl Memory {
-    fn answer(
-        &mut self,
-        method: &Method,
-        uri: &Uri,
-        headers: &HeaderMap,
-        body: &Bytes,
-    ) -> Result<Response<Full<Bytes>>, Refusal> {
+    fn new() -> Self {
+        Self {
+            token: Twilio::TOKEN.to_owned(),
+            texts: Vec::new(),
+        }
+    }
+
+    fn answer(&mut self, call: &Call) -> Result<Response<Full<Bytes>>, Refusal> {
+        let Call {
+            method,
+            uri,
+            headers,
+            body,
+            ..
+        } = call;
         let not_here = || {
             let message = format!("The requested resource {} was not found", uri.path());
             Refusal::new(404, 20404, message)
@@ -606,14 +555,6 @@ fn refusal(code: u32) -> Refusal {
 mod tests {
     use super::*;
 
-    fn desk() -> Memory {
-        Memory {
-            token: Twilio::TOKEN.to_owned(),
-            texts: Vec::new(),
-            calls: Vec::new(),
-        }
-    }
-
     fn signed(account: &str, token: &str) -> HeaderMap {
         let pair = BASE64.encode(format!("{account}:{token}"));
         HeaderMap::from_iter([
@@ -636,7 +577,16 @@ mod tests {
         body: &str,
     ) -> Result<StatusCode, u32> {
         let uri: Uri = format!("/2010-04-01/Accounts/{path}").parse().unwrap();
-        match memory.answer(&method, &uri, headers, &Bytes::from(body.to_owned())) {
+        let call = Call {
+            number: 1,
+            at: std::time::SystemTime::now(),
+            instant: std::time::Instant::now(),
+            method,
+            uri,
+            headers: headers.clone(),
+            body: Bytes::from(body.to_owned()),
+        };
+        match memory.answer(&call) {
             Ok(answer) => Ok(answer.status()),
             Err(refusal) => Err(refusal.code),
         }
@@ -664,7 +614,7 @@ mod tests {
             ("%2B15005500001", &["sending", "sent", "sent"][..], None),
             ("%2B15005500003", &["sending", "failed"][..], None),
         ] {
-            let mut memory = desk();
+            let mut memory = Memory::new();
             let body = format!("To={to}&From=%2B15005550006&Body=Hello");
             assert_eq!(send(&mut memory, &body), Ok(StatusCode::CREATED));
             let path = format!("{}/Messages/{}.json", Twilio::ACCOUNT, memory.texts[0].sid);
@@ -708,7 +658,7 @@ mod tests {
                 21617,
             ),
         ] {
-            assert_eq!(send(&mut desk(), &body), Err(code), "{body}");
+            assert_eq!(send(&mut Memory::new(), &body), Err(code), "{body}");
         }
     }
 
@@ -716,8 +666,9 @@ mod tests {
     fn only_the_account_itself_is_let_in() {
         let own = format!("{}.json", Twilio::ACCOUNT);
         let right = signed(Twilio::ACCOUNT, Twilio::TOKEN);
-        let get =
-            |headers: &HeaderMap, path: &str| ask(&mut desk(), Method::GET, path, headers, "");
+        let get = |headers: &HeaderMap, path: &str| {
+            ask(&mut Memory::new(), Method::GET, path, headers, "")
+        };
         assert_eq!(get(&right, &own), Ok(StatusCode::OK));
         assert_eq!(get(&HeaderMap::new(), &own), Err(20003));
         assert_eq!(get(&signed(Twilio::ACCOUNT, "other"), &own), Err(20003));

@@ -1,11 +1,14 @@
 //! What the owner does with one delivery: again, closed, let go.
 
-use super::{DeliveryRow, Reason, Status, Trigger};
+use super::{Channel, DeliveryRow, Reason, Status, Trigger};
 use crate::changes::Topic;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
+use crate::integrations::Kind;
+use crate::outbox::target::{self, Stop};
+use crate::outcome::{Detail, Failure};
 
 enum Wish {
     Retry,
@@ -78,11 +81,10 @@ impl Hub {
                         tx.after_commit(move || lanes.look(&endpoint));
                     }
                 } else {
-                    match db::webhooks::by_endpoint(tx.conn(), &row.endpoint)? {
-                        None => return Err(Error::conflict("Its webhook was removed. There is nowhere to send it.")),
-                        Some(w) if w.paused_reason.is_some() => return Err(Error::conflict("Its webhook is paused. Resume that first; then it goes out by itself.")),
-                        Some(_) => {}
+                    if never_again(row.failure.as_ref()) {
+                        return Err(Error::conflict("This person answered STOP, so this is not sent again. Tell them another way, and close it."));
                     }
+                    may_go(tx.conn(), row.channel, &row.endpoint)?;
                     let trigger = if matches!(wish, Wish::Retry) { Trigger::Manual } else { Trigger::Auto };
                     db::deliveries::due_now(tx.conn(), row.seq, now, trigger)?;
                     let endpoint = row.endpoint.clone();
@@ -96,10 +98,43 @@ impl Hub {
     }
 }
 
+/// True when whoever it was for does not want it: it is never sent again, by nobody's hand.
+pub(crate) fn never_again(failure: Option<&Failure>) -> bool {
+    failure.is_some_and(|failure| failure.args.detail == Some(Detail::AnsweredStop))
+}
+
+/// Whether the endpoint of a delivery may be called now.
+fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
+    let provider = Kind::of(channel).map(Kind::provider_name);
+    let found = target::find(conn, endpoint)?;
+    let why = match (found.map(|to| to.stop), provider) {
+        (Some(None), _) => return Ok(()),
+        (None, None) => "Its webhook was removed. There is nowhere to send it.".into(),
+        (None, Some(who)) => {
+            format!("{who} is not set up. Set it up first; then it goes out by itself.")
+        }
+        (Some(Some(_)), None) => {
+            "Its webhook is paused. Resume that first; then it goes out by itself.".into()
+        }
+        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => {
+            format!("{who} is paused. Resume it first.")
+        }
+        (Some(Some(Stop::Hold(_))), Some(who)) => format!(
+            "{who} needs you first. See to that, and test it; then this goes out by itself."
+        ),
+    };
+    Err(Error::conflict(why))
+}
+
 /// What the owner can do with a delivery that stands so.
-pub(super) fn actions(status: Status, reason: Option<Reason>) -> Vec<super::Action> {
+pub(super) fn actions(
+    status: Status,
+    reason: Option<Reason>,
+    failure: Option<&Failure>,
+) -> Vec<super::Action> {
     use super::Action;
     match status {
+        Status::Failed if never_again(failure) => vec![Action::Cancel],
         Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
         Status::Held if reason == Some(Reason::Paused) => vec![Action::Cancel],
         Status::Held => vec![Action::Release, Action::Cancel],

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::filter::{From, read_limit};
 use super::{
-    Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
-    Order, Status,
+    Attempt, Channel, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter,
+    EventPage, Order, Status,
 };
 use crate::clock::Time;
 use crate::db::deliveries::DeliveryRecord;
@@ -22,6 +22,7 @@ use crate::events::{self, Event, EventType};
 use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::integrations::{Kind, words};
 use crate::receivers;
 use crate::webhooks::{send, store::zone};
 
@@ -54,6 +55,15 @@ impl Reader {
         if event_type == events::TEST_TYPE {
             return "Test".into();
         }
+        if events::is_reserved(event_type) {
+            return match event_type {
+                "email.send" => "Email",
+                "sms.send" => "Text",
+                "storage.put" => "File",
+                _ => "Calendar entry",
+            }
+            .into();
+        }
         let known = events::built_in()
             .iter()
             .find(|t| t.name == event_type)
@@ -73,14 +83,19 @@ impl Reader {
         let due = record.due_at.map(|at| self.moment(at));
         let tried = record.attempts > 0 && !record.after_earlier;
         DeliveryRow {
-            state: explain::delivery_state(
-                record.status,
-                record.reason,
-                record.channel,
-                tried,
-                due.as_deref(),
-            ),
-            error: record.failure.as_ref().map(|f| explain::failure(f, &who)),
+            state: followed(record).unwrap_or_else(|| {
+                explain::delivery_state(
+                    record.status,
+                    record.reason,
+                    record.channel,
+                    tried,
+                    due.as_deref(),
+                )
+            }),
+            error: record
+                .failure
+                .as_ref()
+                .map(|f| explain::failed(record.channel, f, &who)),
             what: self.title(&record.event_type, record.subject.as_deref()),
             id: record.id,
             channel: record.channel,
@@ -228,6 +243,7 @@ impl Hub {
                 let attempts = db::attempts::of(conn, record.seq)?;
                 let doubt = attempts
                     .last()
+                    .filter(|_| record.channel == Channel::Webhook)
                     .and_then(|a| receivers::doubt(&a.ended, &row.who));
                 let attempts: Vec<Attempt> = attempts
                     .into_iter()
@@ -238,17 +254,32 @@ impl Hub {
                     record.due_at.map(|at| reader.moment(at)),
                 );
                 let explanation = explanation(&record, &row, &attempts, doubt);
+                let taken = attempts
+                    .last()
+                    .filter(|_| followed(&record).is_some())
+                    .map(|last| reader.moment(last.started_at));
+                let on_the_phone = record.delivered_at.map(|at| reader.moment(at));
+                let text = taken.and_then(|at| {
+                    words::text(record.status, &row.who, &at, on_the_phone.as_deref())
+                });
                 Ok(DeliveryDetail {
-                    sentence: explain::delivery(
+                    sentence: text.unwrap_or_else(|| {
+                        explain::delivery(
+                            record.channel,
+                            record.status,
+                            record.reason,
+                            &row.who,
+                            record.attempts,
+                            finished.as_deref(),
+                            due.as_deref(),
+                        )
+                    }),
+                    explanation,
+                    actions: super::act::actions(
                         record.status,
                         record.reason,
-                        &row.who,
-                        record.attempts,
-                        finished.as_deref(),
-                        due.as_deref(),
+                        record.failure.as_ref(),
                     ),
-                    explanation,
-                    actions: super::act::actions(record.status, record.reason),
                     body,
                     attempts,
                     row,
@@ -319,6 +350,14 @@ impl Hub {
     }
 }
 
+/// How a text stands that Twilio took: taken and delivered are two facts.
+fn followed(record: &DeliveryRecord) -> Option<explain::State> {
+    let awaited = record.status == Status::Sending && !record.leased;
+    let delivered = record.delivered_at.is_some();
+    (record.channel == Channel::Sms && (awaited || record.status == Status::Success))
+        .then(|| explain::text_state(awaited, delivered))
+}
+
 /// Why it stands as it does: for one that got through, what is odd about it or what went wrong
 /// first; for any other, what its last attempt met, in as much detail as the answer gives.
 fn explanation(
@@ -338,15 +377,23 @@ fn explanation(
 
 fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attempt {
     let (ended, who) = (row.ended, &of.who);
-    let error = receivers::failure(&ended, who);
+    let error = explain::ended(of.channel, &ended, who);
+    let provider = Kind::of(of.channel).map(Kind::provider_name);
     let summary = match (&error, row.finished_at, ended.status) {
         (Some(error), ..) => error.clone(),
         (None, None, _) => format!("Being sent to {who}."),
+        (None, Some(_), Some(status)) if let Some(provider) = provider => {
+            format!("Accepted by {provider}, which answered {status}.")
+        }
         (None, Some(_), Some(status)) => format!("Received by {who}, which answered {status}."),
         (None, Some(_), None) => format!("Received by {who}."),
     };
     Attempt {
-        state: explain::attempt_state(row.finished_at.is_some(), ended.failure.as_ref()),
+        state: explain::attempt_state(
+            of.channel,
+            row.finished_at.is_some(),
+            ended.failure.as_ref(),
+        ),
         id: row.id,
         number: row.number,
         trigger: row.trigger,
@@ -357,17 +404,15 @@ fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attem
         error,
         summary,
         request_url: ended.request_url.unwrap_or_default(),
-        request_headers: ended
-            .signed_at
-            .map(|at| {
-                send::shown(
-                    &of.event_id.to_string(),
-                    &of.event_type,
-                    at,
-                    ended.further_headers,
-                )
-            })
-            .unwrap_or_default(),
+        request_headers: match ended.signed_at {
+            Some(at) => send::shown(
+                &of.event_id.to_string(),
+                &of.event_type,
+                at,
+                ended.further_headers,
+            ),
+            None => ended.further_headers.unwrap_or_default(),
+        },
         request_body: body.to_owned(),
         response_headers: ended.response_headers,
         response_body: ended

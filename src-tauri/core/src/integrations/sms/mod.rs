@@ -4,7 +4,7 @@
 pub(crate) mod number;
 pub(crate) mod progress;
 pub mod segments;
-mod send;
+pub(crate) mod send;
 pub(crate) mod twilio;
 
 use serde::{Deserialize, Serialize};
@@ -439,7 +439,10 @@ mod tests {
     #[test]
     fn a_number_without_a_country_belongs_where_it_is_set_or_where_the_sender_is() {
         assert_eq!(settings(|_| {}).country(), Some("US"));
-        assert_eq!(settings(|s| s.country = Some("AT".into())).country(), Some("AT"));
+        assert_eq!(
+            settings(|s| s.country = Some("AT".into())).country(),
+            Some("AT")
+        );
         let service = settings(|s| {
             s.from_number = None;
             s.messaging_service_sid = Some(format!("MG{}", "0a".repeat(16)));
@@ -457,9 +460,15 @@ mod tests {
         assert_eq!(named(|_| {}), [""; 0]);
         assert_eq!(named(|s| s.account_sid = "AC1".into()), ["accountSid"]);
         assert_eq!(named(|s| s.from_number = None), ["fromNumber"]);
-        assert_eq!(named(|s| s.from_number = Some("SALON".into())), ["fromNumber"]);
+        assert_eq!(
+            named(|s| s.from_number = Some("SALON".into())),
+            ["fromNumber"]
+        );
         assert_eq!(named(|s| s.country = Some("XX".into())), ["country"]);
-        assert_eq!(named(|s| s.api_base_url = "http://api.twilio.com".into()), ["apiBaseUrl"]);
+        assert_eq!(
+            named(|s| s.api_base_url = "http://api.twilio.com".into()),
+            ["apiBaseUrl"]
+        );
         assert_eq!(
             named(|s| s.messaging_service_sid = Some("MG1".into())),
             ["messagingServiceSid"]
@@ -479,7 +488,10 @@ mod tests {
             from_number: Some("+43 664 1234567".into()),
             ..Patch::default()
         });
-        assert_eq!(changed.sender(), Some(twilio::Sender::Number("+436641234567")));
+        assert_eq!(
+            changed.sender(),
+            Some(twilio::Sender::Number("+436641234567"))
+        );
     }
 
     #[test]

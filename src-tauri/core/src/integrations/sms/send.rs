@@ -26,7 +26,8 @@ use crate::integrations::consequence::{self, Consequence};
 use crate::integrations::kept::Kept;
 use crate::integrations::send::{Sent, provider_url};
 use crate::integrations::{Kind, words};
-use crate::outbox::{Outgoing, Sending, finish, retry, target};
+use crate::outbox::finish::{self, Whose};
+use crate::outbox::{Outgoing, Sending, retry, target};
 use crate::outcome::{Code, Detail, Failure, Graceful, Trouble};
 use crate::webhooks::headers::MASK;
 
@@ -154,7 +155,10 @@ impl Hub {
             Err(graceful) => return Ok(SmsSent::Gracefully(graceful)),
         };
         let seq = record.seq;
-        let attempts = self.db.read(move |conn| db::attempts::of(conn, seq)).await?;
+        let attempts = self
+            .db
+            .read(move |conn| db::attempts::of(conn, seq))
+            .await?;
         let first = attempts
             .iter()
             .rev()
@@ -186,7 +190,10 @@ impl Hub {
         let find = move |conn: &rusqlite::Connection| {
             let endpoint = Kind::Sms.endpoint(workspace);
             let seq = db::deliveries::by_provider_id(conn, &endpoint, &wanted)?;
-            Ok(seq.map(|seq| db::deliveries::at(conn, seq)).transpose()?.flatten())
+            Ok(seq
+                .map(|seq| db::deliveries::at(conn, seq))
+                .transpose()?
+                .flatten())
         };
         let unknown = || Error::not_found("text");
         let record = self.db.read(find.clone()).await?.ok_or_else(unknown)?;
@@ -351,7 +358,7 @@ impl Hub {
                 Called::Answered(answer, _) => answer
                     .headers
                     .get("date")
-                    .and_then(|date| retry::http_date(date))
+                    .and_then(|date| twilio::clock(date))
                     // On the other side's clock.
                     .map_or(since, |there| since.plus_ms(there.ms_since(self.now()))),
                 Called::Silent(_) => since,
@@ -391,10 +398,7 @@ impl Hub {
     }
 
     /// The same, and what Twilio said; nothing when it is not awaited any more.
-    async fn follow(
-        &self,
-        delivery: i64,
-    ) -> Result<Option<std::result::Result<Text, Failure>>> {
+    async fn follow(&self, delivery: i64) -> Result<Option<std::result::Result<Text, Failure>>> {
         let Some(awaited) = self.db.read(move |conn| awaited(conn, delivery)).await? else {
             return Ok(None);
         };
@@ -421,8 +425,15 @@ impl Hub {
                     },
                 };
                 let delivered = (next == Next::Delivered).then_some(now);
-                let settled =
-                    db::deliveries::settle(tx.conn(), record.seq, &sid, now, &moved, delivered, failure)?;
+                let settled = db::deliveries::settle(
+                    tx.conn(),
+                    record.seq,
+                    &sid,
+                    now,
+                    &moved,
+                    delivered,
+                    failure,
+                )?;
                 if !settled {
                     return Ok(());
                 }
@@ -432,7 +443,13 @@ impl Hub {
                     db::integrations::tried_in_vain(tx.conn(), workspace, Kind::Sms, now, failure)?;
                     tx.announce(Some(workspace), Topic::Integrations);
                 }
-                finish::moved(tx, workspace, &record.endpoint, record.subject.as_deref(), record.test, &moved, now, &lanes)
+                let whose = Whose {
+                    workspace,
+                    endpoint: &record.endpoint.as_str().into(),
+                    subject: record.subject.as_deref(),
+                    test: record.test,
+                };
+                finish::follow_up(tx, whose, &moved, now, &lanes)
             })
             .await?;
         Ok(Some(asked))
@@ -465,12 +482,13 @@ impl Hub {
             Ok(call) => call,
             Err(failure) => return (Err(failure), None),
         };
-        let _slot = self.lanes.slot(&awaited.record.endpoint.as_str().into()).await;
+        let _slot = self.lanes.slot(&awaited.record.endpoint).await;
         match self.http.get(call).await {
             Called::Silent(failure) => (Err(failure), None),
-            Called::Answered(answer, _) => {
-                (twilio::text(answer.status, &answer.body), answer.retry_after)
-            }
+            Called::Answered(answer, _) => (
+                twilio::text(answer.status, &answer.body),
+                answer.retry_after,
+            ),
         }
     }
 }
@@ -519,7 +537,9 @@ fn awaited(conn: &rusqlite::Connection, delivery: i64) -> Result<Option<Awaited>
     };
     let accepted = db::attempts::of(conn, delivery)?
         .last()
-        .map_or(record.created_at, |last| last.finished_at.unwrap_or(last.started_at));
+        .map_or(record.created_at, |last| {
+            last.finished_at.unwrap_or(last.started_at)
+        });
     let row = db::integrations::get(conn, workspace, Kind::Sms)?;
     Ok(Some(Awaited {
         record,
@@ -537,9 +557,8 @@ fn next(
     now: Time,
     hint: Option<Time>,
 ) -> Next {
-    let later = |hint| {
-        progress::next_check(accepted, now, hint).map_or(Next::Unconfirmed, Next::Later)
-    };
+    let later =
+        |hint| progress::next_check(accepted, now, hint).map_or(Next::Unconfirmed, Next::Later);
     match asked {
         Ok(text) => match (text.failure(), text.status.stand()) {
             (Some(failure), _) => Next::Failed(failure),

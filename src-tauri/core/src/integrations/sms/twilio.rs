@@ -27,13 +27,16 @@ pub(crate) const NUMBERS: &str =
 /// Where messaging services are.
 pub(crate) const SERVICES: &str = "https://console.twilio.com/us1/develop/sms/services";
 /// Where an account is paid, and a trial ended.
-pub(crate) const BILLING: &str = "https://console.twilio.com/us1/billing/manage-billing/billing-overview";
+pub(crate) const BILLING: &str =
+    "https://console.twilio.com/us1/billing/manage-billing/billing-overview";
 /// Where countries are allowed.
 pub(crate) const COUNTRIES: &str =
     "https://console.twilio.com/us1/develop/sms/settings/geo-permissions";
 /// Where senders are registered.
 pub(crate) const REGISTRATION: &str =
     "https://console.twilio.com/us1/develop/sms/regulatory-compliance/onboarding";
+/// What carriers block, and why.
+pub(crate) const FILTERING: &str = "https://www.twilio.com/docs/api/errors/30007";
 /// The name of the token among the secrets that are kept.
 pub(crate) const TOKEN: &str = "authToken";
 /// Twilio's code for what is not there.
@@ -194,9 +197,7 @@ pub(crate) fn account(status: u16, body: &[u8], sid: &str) -> Result<(), Failure
         return Err(refused(status, body));
     }
     match serde_json::from_slice::<Owner>(body) {
-        Ok(owner) if !owner.sid.eq_ignore_ascii_case(sid) => {
-            Err(not_twilio(status))
-        }
+        Ok(owner) if !owner.sid.eq_ignore_ascii_case(sid) => Err(not_twilio(status)),
         Ok(owner) if owner.status != "active" => {
             Err(Failure::status(Code::Rejected, status).with(Detail::AccountClosed))
         }
@@ -217,8 +218,7 @@ pub(crate) fn find(
     if !(200..300).contains(&status) {
         return Err(refused(status, body));
     }
-    let page: Page = serde_json::from_slice(body)
-        .map_err(|_| not_twilio(status))?;
+    let page: Page = serde_json::from_slice(body).map_err(|_| not_twilio(status))?;
     let since = since.plus_ms(-SLACK_MS);
     let recent = |text: &Text| {
         let created = text.date_created.as_deref().and_then(moment);
@@ -286,6 +286,13 @@ impl Text {
 pub(crate) fn moment(text: &str) -> Option<Time> {
     let zoned = jiff::fmt::rfc2822::parse(text).ok()?;
     Some(Time::from_ms(zoned.timestamp().as_millisecond()))
+}
+
+/// What the other side's clock said: the header `Date`.
+pub(crate) fn clock(date: &str) -> Option<Time> {
+    let at = httpdate::parse_http_date(date).ok()?;
+    let ms = at.duration_since(std::time::UNIX_EPOCH).ok()?.as_millis();
+    Some(Time::from_ms(i64::try_from(ms).ok()?))
 }
 
 /// True for the letters of one of `kinds` and 32 hexadecimal digits.
@@ -414,7 +421,9 @@ mod tests {
         );
         assert!(!call.allow_private);
         assert!(call.headers[AUTHORIZATION].is_sensitive());
-        let call = account.send(Sender::Service("MG1"), "+436641234567", "x").unwrap();
+        let call = account
+            .send(Sender::Service("MG1"), "+436641234567", "x")
+            .unwrap();
         assert_eq!(
             call.body,
             "To=%2B436641234567&MessagingServiceSid=MG1&Body=x"

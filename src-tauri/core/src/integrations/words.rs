@@ -1,0 +1,167 @@
+//! What a failure at a provider is called, and what can be done about it at the provider. Pure.
+
+use super::email::sendgrid;
+use super::sms::twilio;
+use super::{Kind, Link};
+use crate::deliveries::{Reason, Status};
+use crate::explain;
+use crate::outcome::{Code, Detail, Failure, Trouble};
+
+/// What went wrong, as a sentence: what happened, and where it helps, what to do.
+pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
+    let who = kind.provider_name();
+    let one = kind.nouns().0;
+    let status = failure.args.status.unwrap_or_default();
+    if let Some(detail) = failure.args.detail {
+        return match detail {
+            Detail::OutOfCredits => format!("Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."),
+            Detail::SenderUnknown if kind == Kind::Sms => format!("{who} does not let your account text from this number or messaging service. Choose one of yours that can."),
+            Detail::SenderUnknown => format!("{who} does not know your sender address yet. Verify it there."),
+            Detail::MayNotSend if kind == Kind::Sms => format!("Your key for {who} may not send texts. Make one that may, and replace it."),
+            Detail::MayNotSend => format!("Your key for {who} may not send mail. Make one that may, and replace it."),
+            Detail::WrongBaseUrl => format!("At the address set for {who} is something else; it answered {status}. Check the address."),
+            Detail::TooLarge if kind == Kind::Sms => format!("This text is too long for {who}. Make it shorter, or send a link."),
+            Detail::TooLarge => format!("This {one} is too large for {who}. Store its files, and send a link."),
+            Detail::Malformed => format!("{who} does not take this {one} as it is, and answered {status}."),
+            Detail::NotTheProvider => format!("Something else answered in place of {who}. In a hotel or a café, sign in to its network first."),
+            Detail::AttachmentMissing => "A file that is to go with it could not be read from your storage.".into(),
+            Detail::OnTrial => format!("Your {who} account is on trial: it texts only numbers that you verified there. End the trial, or verify this number; then test the connection."),
+            Detail::AccountClosed => format!("Your {who} account is suspended or closed. See to it there; then test the connection."),
+            Detail::AnsweredStop => "This person answered STOP. We will not text them.".into(),
+            Detail::BadNumber => "This number cannot receive texts. Correct the number.".into(),
+            Detail::CountryClosed => format!("Your {who} account may not text into this country. Allow it there; then test the connection."),
+            Detail::NoWay => format!("{who} knows no way from your number to this one. Another sender may reach it."),
+            Detail::PhoneOff => "The phone was off or out of reach. Send it again later.".into(),
+            Detail::CarrierBlocked => "The person’s carrier blocked this text. The same again would be blocked too: write it otherwise, or call.".into(),
+            Detail::CarrierBusy => "The carriers had too much to do, and dropped this text. Send it again later.".into(),
+            Detail::Unregistered => format!("Your number must be registered before it can text here. Register it at {who}; then test the connection."),
+            Detail::CalledOff => format!("Somebody called this text off at {who}."),
+            Detail::NotDelivered => format!("{who} could not deliver this text, and does not say why."),
+        };
+    }
+    match (failure.code, failure.args.trouble) {
+        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!(
+            "The text went to {who}, and the answer got lost. It is looked for there before it is sent again."
+        ),
+        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!(
+            "Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."
+        ),
+        (_, Some(Trouble::AnswerLost)) => format!(
+            "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
+        ),
+        (_, Some(Trouble::Interrupted)) => {
+            format!("Signalbox ended while the {one} went to {who}. It may have been taken.")
+        }
+        (Code::NotConfigured, _) => format!("{who} is not set up."),
+        (Code::Disabled, _) => format!("{who} is switched off."),
+        (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
+        (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
+            format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
+        }
+        (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
+        _ => explain::failure(failure, who),
+    }
+}
+
+/// The same with the provider's own words, where it explained itself.
+pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>) -> String {
+    let sentence = self::failure(kind, failure);
+    let own = match kind {
+        Kind::Email => body.and_then(sendgrid::own_words),
+        Kind::Sms => body.and_then(twilio::own_words),
+        Kind::Calendar | Kind::Storage => None,
+    };
+    match own {
+        Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
+        None => sentence,
+    }
+}
+
+/// Where at the provider it can be mended.
+pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
+    let (label, url) = match (kind, failure.args.detail, failure.code) {
+        (Kind::Email, Some(Detail::OutOfCredits), _) => ("Open billing", sendgrid::BILLING),
+        (Kind::Email, Some(Detail::SenderUnknown), _) => ("Verify sender", sendgrid::SENDERS),
+        (Kind::Email, Some(Detail::MayNotSend), _)
+        | (Kind::Email, None, Code::CredentialsRejected) => ("Open API keys", sendgrid::KEYS),
+        (Kind::Sms, Some(Detail::OnTrial), _) => ("Open Twilio", twilio::BILLING),
+        (Kind::Sms, Some(Detail::AccountClosed), _) => ("Open Twilio", twilio::CONSOLE),
+        (Kind::Sms, Some(Detail::SenderUnknown), _) => ("Open your numbers", twilio::NUMBERS),
+        (Kind::Sms, Some(Detail::CountryClosed), _) => ("Allow the country", twilio::COUNTRIES),
+        (Kind::Sms, Some(Detail::Unregistered), _) => ("Register the number", twilio::REGISTRATION),
+        (Kind::Sms, Some(Detail::CarrierBlocked), _) => ("Explain", twilio::FILTERING),
+        (Kind::Sms, Some(Detail::MayNotSend), _) | (Kind::Sms, None, Code::CredentialsRejected) => {
+            ("Open Twilio", twilio::CONSOLE)
+        }
+        _ => return None,
+    };
+    Some(Link {
+        label: label.into(),
+        url: url.into(),
+    })
+}
+
+/// What is true of a delivery, where that is said otherwise than of a webhook's. `who` gets it.
+pub(crate) fn delivery(
+    kind: Kind,
+    status: Status,
+    reason: Option<Reason>,
+    who: &str,
+    finished: Option<&str>,
+    nth: &str,
+) -> Option<String> {
+    let provider = kind.provider_name();
+    let at = finished.unwrap_or("once");
+    Some(match (status, reason) {
+        (Status::Success, _) => match kind {
+            Kind::Email => format!(
+                "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
+            ),
+            Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
+            Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
+            Kind::Storage => format!("Stored at {at}{nth}."),
+        },
+        (Status::Held, Some(Reason::Paused)) => {
+            format!("Held, because {provider} is paused. It goes to {who} when you resume.")
+        }
+        (Status::Held, Some(Reason::NeedsCredentials)) => format!(
+            "Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."
+        ),
+        (Status::Held, Some(Reason::NeedsSetup)) => format!(
+            "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
+        ),
+        (Status::Unknown, _) => format!(
+            "It is not known whether {provider} took this for {who}. It is not sent again by itself."
+        ),
+        (Status::Skipped, Some(Reason::NotConfigured)) => {
+            format!("Not sent to {who}, because {provider} is not set up.")
+        }
+        (Status::Skipped, Some(Reason::Disabled)) => {
+            format!("Not sent to {who}, because {provider} was paused.")
+        }
+        _ => return None,
+    })
+}
+
+/// What is true of a text that Twilio took: when that was, and when it was on the phone.
+pub(crate) fn text(
+    status: Status,
+    who: &str,
+    accepted: &str,
+    delivered: Option<&str>,
+) -> Option<String> {
+    let provider = Kind::Sms.provider_name();
+    match (status, delivered) {
+        (Status::Success, Some(delivered)) => Some(format!(
+            "Accepted by {provider} for {who} at {accepted}, delivered at {delivered}."
+        )),
+        (Status::Success, None) => Some(format!(
+            "Sent by {provider} to {who} at {accepted}. Nobody confirmed that it was delivered."
+        )),
+        (Status::Sending, _) => Some(format!(
+            "Accepted by {provider} for {who} at {accepted}. Whether it is delivered is not known yet."
+        )),
+        _ => None,
+    }
+}
