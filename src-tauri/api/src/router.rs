@@ -15,8 +15,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, integrations, overview, problems, sms, snippets, tokens,
-    webhooks, workspaces,
+    Changed, changes, deliveries, events, integrations, overview, problems, sms, snippets, tokens, webhooks,
+    workspaces,
 };
 
 #[derive(utoipa::OpenApi)]

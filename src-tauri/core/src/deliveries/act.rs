@@ -110,18 +110,10 @@ fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Resu
     let why = match (found.map(|to| to.stop), provider) {
         (Some(None), _) => return Ok(()),
         (None, None) => "Its webhook was removed. There is nowhere to send it.".into(),
-        (None, Some(who)) => {
-            format!("{who} is not set up. Set it up first; then it goes out by itself.")
-        }
-        (Some(Some(_)), None) => {
-            "Its webhook is paused. Resume that first; then it goes out by itself.".into()
-        }
-        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => {
-            format!("{who} is paused. Resume it first.")
-        }
-        (Some(Some(Stop::Hold(_))), Some(who)) => format!(
-            "{who} needs you first. See to that, and test it; then this goes out by itself."
-        ),
+        (None, Some(who)) => format!("{who} is not set up. Set it up first; then it goes out by itself."),
+        (Some(Some(_)), None) => "Its webhook is paused. Resume that first; then it goes out by itself.".into(),
+        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => format!("{who} is paused. Resume it first."),
+        (Some(Some(Stop::Hold(_))), Some(who)) => format!("{who} needs you first. See to that, and test it; then this goes out by itself."),
     };
     Err(Error::conflict(why))
 }

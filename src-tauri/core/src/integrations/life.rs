@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::consequence::{self, Consequence};
 use super::email::{self, Message, sendgrid};
-use super::kept::Kept;
 use super::sms::{self, number, twilio};
+use super::kept::Kept;
 use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, words};
 use crate::changes::Topic;
 use crate::clock::Time;
@@ -222,11 +222,7 @@ impl Hub {
                     .api_key
                     .map(|key| Kept::new(&url, [(sendgrid::KEY, &key.0)]));
                 let moved = before != url;
-                (
-                    Settings::Email(settings),
-                    switches,
-                    kept.map(Ok).or_else(|| moved.then_some(Err(()))),
-                )
+                (Settings::Email(settings), switches, kept.map(Ok).or_else(|| moved.then_some(Err(()))))
             }
             Patch::Sms(patch) => {
                 let row = self.integration_row(workspace, Kind::Sms).await?;

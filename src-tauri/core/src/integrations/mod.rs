@@ -21,9 +21,9 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
 pub use direct::EmailSent;
-pub use life::{Configured, Saved, TestRequest, Tested, TestedBadly, TestedWell};
+pub use life::{Configured, Saved, TestRequest, Tested, TestedWell, TestedBadly};
 pub use read::{
-    CalendarIntegration, EmailIntegration, Integrations, SmsIntegration, Standing,
+    CalendarIntegration, EmailIntegration, Integrations, Standing, SmsIntegration,
     StorageIntegration, WebhookCounts,
 };
 

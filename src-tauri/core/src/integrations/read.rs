@@ -170,7 +170,8 @@ impl Hub {
                 let look = |kind: Kind| -> Result<(Standing, Option<Settings>)> {
                     let row = db::integrations::get(conn, workspace, kind)?;
                     let settings = row.as_ref().map(|row| row.settings.clone());
-                    let mut standing = standing(conn, workspace, kind, row.as_ref(), now, &zone)?;
+                    let mut standing =
+                        standing(conn, workspace, kind, row.as_ref(), now, &zone)?;
                     standing.problem_id = open
                         .iter()
                         .find(|problem| problem.integration == kind.as_str())
@@ -198,7 +199,9 @@ impl Hub {
                         messaging_service_sid: texts
                             .as_ref()
                             .and_then(|s| s.messaging_service_sid.clone()),
-                        country: texts.as_ref().and_then(|s| s.country().map(str::to_owned)),
+                        country: texts
+                            .as_ref()
+                            .and_then(|s| s.country().map(str::to_owned)),
                         api_base_url: texts.map(|s| s.api_base_url),
                     },
                     calendar: CalendarIntegration {
@@ -324,9 +327,7 @@ fn sentence(
     let Some(row) = row else {
         return match counts.held {
             0 => "Not set up yet.".into(),
-            _ => format!(
-                "{who} is disconnected. {held} held; set it up again and they go out, or close them."
-            ),
+            _ => format!("{who} is disconnected. {held} held; set it up again and they go out, or close them."),
         };
     };
     if !row.is_active {

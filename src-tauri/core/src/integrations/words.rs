@@ -40,25 +40,15 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
         };
     }
     match (failure.code, failure.args.trouble) {
-        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!(
-            "The text went to {who}, and the answer got lost. It is looked for there before it is sent again."
-        ),
-        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!(
-            "Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."
-        ),
-        (_, Some(Trouble::AnswerLost)) => format!(
-            "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
-        ),
-        (_, Some(Trouble::Interrupted)) => {
-            format!("Signalbox ended while the {one} went to {who}. It may have been taken.")
-        }
+        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!("The text went to {who}, and the answer got lost. It is looked for there before it is sent again."),
+        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!("Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."),
+        (_, Some(Trouble::AnswerLost)) => format!("The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."),
+        (_, Some(Trouble::Interrupted)) => format!("Signalbox ended while the {one} went to {who}. It may have been taken."),
         (Code::NotConfigured, _) => format!("{who} is not set up."),
         (Code::Disabled, _) => format!("{who} is switched off."),
         (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
         (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
-        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
-            format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
-        }
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => format!("Your key for {who} is no longer in this computer's key store. Enter it again."),
         (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
         _ => explain::failure(failure, who),
     }
@@ -91,9 +81,8 @@ pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
         (Kind::Sms, Some(Detail::CountryClosed), _) => ("Allow the country", twilio::COUNTRIES),
         (Kind::Sms, Some(Detail::Unregistered), _) => ("Register the number", twilio::REGISTRATION),
         (Kind::Sms, Some(Detail::CarrierBlocked), _) => ("Explain", twilio::FILTERING),
-        (Kind::Sms, Some(Detail::MayNotSend), _) | (Kind::Sms, None, Code::CredentialsRejected) => {
-            ("Open Twilio", twilio::CONSOLE)
-        }
+        (Kind::Sms, Some(Detail::MayNotSend), _)
+        | (Kind::Sms, None, Code::CredentialsRejected) => ("Open Twilio", twilio::CONSOLE),
         _ => return None,
     };
     Some(Link {
@@ -115,31 +104,17 @@ pub(crate) fn delivery(
     let at = finished.unwrap_or("once");
     Some(match (status, reason) {
         (Status::Success, _) => match kind {
-            Kind::Email => format!(
-                "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
-            ),
+            Kind::Email => format!("Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
             Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
-        (Status::Held, Some(Reason::Paused)) => {
-            format!("Held, because {provider} is paused. It goes to {who} when you resume.")
-        }
-        (Status::Held, Some(Reason::NeedsCredentials)) => format!(
-            "Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."
-        ),
-        (Status::Held, Some(Reason::NeedsSetup)) => format!(
-            "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
-        ),
-        (Status::Unknown, _) => format!(
-            "It is not known whether {provider} took this for {who}. It is not sent again by itself."
-        ),
-        (Status::Skipped, Some(Reason::NotConfigured)) => {
-            format!("Not sent to {who}, because {provider} is not set up.")
-        }
-        (Status::Skipped, Some(Reason::Disabled)) => {
-            format!("Not sent to {who}, because {provider} was paused.")
-        }
+        (Status::Held, Some(Reason::Paused)) => format!("Held, because {provider} is paused. It goes to {who} when you resume."),
+        (Status::Held, Some(Reason::NeedsCredentials)) => format!("Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."),
+        (Status::Held, Some(Reason::NeedsSetup)) => format!("Held, because {provider} needs you first. It goes to {who} once that is done and tested."),
+        (Status::Unknown, _) => format!("It is not known whether {provider} took this for {who}. It is not sent again by itself."),
+        (Status::Skipped, Some(Reason::NotConfigured)) => format!("Not sent to {who}, because {provider} is not set up."),
+        (Status::Skipped, Some(Reason::Disabled)) => format!("Not sent to {who}, because {provider} was paused."),
         _ => return None,
     })
 }

@@ -1,6 +1,8 @@
 //! Reading the overview.
 
-use super::{Arm, Connection, Counts, Health, Plate, Story, Strip, Today, WorkspaceName};
+use super::{
+    Arm, Connection, Counts, Health, Plate, Story, Strip, Today, WorkspaceName,
+};
 use crate::db;
 use crate::deliveries::Reason;
 use crate::deliveries::read::Reader;

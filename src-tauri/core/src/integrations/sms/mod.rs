@@ -192,27 +192,34 @@ pub struct Setup {
 
 /// What is to be different: `PATCH /api/integrations/sms`.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "schema", schema(as = SmsPatch))]
 pub struct Patch {
     /// False pauses, true resumes and lets go what was held.
+    #[serde(default)]
     pub is_active: Option<bool>,
     /// What becomes of what comes in meanwhile.
+    #[serde(default)]
     pub when_paused: Option<WhenPaused>,
     /// Another account; it needs its token in the same request.
+    #[serde(default)]
     pub account_sid: Option<String>,
     /// The number that texts come from, instead of a messaging service.
+    #[serde(default)]
     pub from_number: Option<String>,
     /// The messaging service that chooses the number, instead of a number.
+    #[serde(default)]
     pub messaging_service_sid: Option<String>,
     /// Where numbers belong that do not say so; null for where the sender's number belongs.
-    #[serde(deserialize_with = "said")]
+    #[serde(default, deserialize_with = "said")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<String>))]
     pub country: Option<Option<String>>,
     /// Where Twilio is. Another scheme, host or port needs the token in the same request.
+    #[serde(default)]
     pub api_base_url: Option<String>,
     /// Another token; tested before it takes the place of the former.
+    #[serde(default)]
     pub auth_token: Option<Secret>,
 }
 
