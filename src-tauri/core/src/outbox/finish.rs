@@ -16,7 +16,6 @@ use crate::deliveries::Reason;
 use crate::error::Result;
 use crate::integrations::consequence::{self, Consequence};
 use crate::ids::WorkspaceId;
-use crate::integrations::sms::progress;
 use crate::integrations::{self, Kind};
 use crate::outcome::{Code, Failure, Trouble};
 use crate::webhooks::{PausedReason, Schedule, Settings};
@@ -34,7 +33,7 @@ const THROUGH_A_PROVIDER: Policy = Policy {
 
 /// Where a failure at a provider moves a delivery, and whether it counts as a try. Pure.
 pub(crate) fn decide_for_integration(
-    failure: Option<&Failure>,
+    ended: &Ended,
     kind: Kind,
     tries: u32,
     test: bool,
@@ -42,13 +41,12 @@ pub(crate) fn decide_for_integration(
     hint: Option<Time>,
     jitter: f64,
 ) -> (Move, bool) {
-    let Some(failure) = failure else {
-        let moved = match kind {
+    let Some(failure) = &ended.failure else {
+        return match ended.check_at {
             // Taken is not delivered: how far it comes is followed.
-            Kind::Sms => progress::next_check(now, now, None).map_or(Move::Success, Move::Await),
-            Kind::Email | Kind::Calendar | Kind::Storage => Move::Success,
+            Some(at) => (Move::Await(at), true),
+            None => (Move::Success, true),
         };
-        return (moved, true);
     };
     match consequence::of(kind, failure) {
         _ if test => (Move::Failed, true),
@@ -124,7 +122,7 @@ pub(crate) fn finish(
         Target::Webhook(settings) => decide(failure, settings, tries, out.test, now, hint, jitter),
         Target::Integration(settings) => {
             let kind = settings.kind();
-            decide_for_integration(failure, kind, tries, out.test, now, hint, jitter)
+            decide_for_integration(ended, kind, tries, out.test, now, hint, jitter)
         }
     };
     if let (Some(failure), false) = (failure, out.test) {

@@ -299,7 +299,7 @@ impl Hub {
         };
         let (started, address) = (Instant::now(), call.url.to_string());
         let called = self.http.post_once(call).await;
-        recorded(started, address, called, twilio::text)
+        self.recorded(started, address, called, twilio::text)
     }
 
     /// Looks for a text that an earlier attempt may have sent: the outcome of this attempt when it is
@@ -365,7 +365,7 @@ impl Hub {
             };
             let mut none = false;
             let mut more = false;
-            let sent = recorded(started, address, called, |status, body| {
+            let sent = self.recorded(started, address, called, |status, body| {
                 let is_taken = |sid: &str| taken.iter().any(|known| known == sid);
                 match twilio::find(status, body, message, since, is_taken)? {
                     Found::Text(text) => Ok(text),
@@ -455,6 +455,42 @@ impl Hub {
         Ok(Some(asked))
     }
 
+    /// A call and its answer, as the log keeps them.
+    fn recorded(
+        &self,
+        started: Instant,
+        address: String,
+        called: Called,
+        read: impl FnOnce(u16, &[u8]) -> std::result::Result<Text, Failure>,
+    ) -> Sent {
+        let mut ended = Ended {
+            duration_ms: Some(elapsed_ms(started)),
+            request_url: Some(address),
+            further_headers: Some([("authorization".to_owned(), MASK.to_owned())].into()),
+            ..Ended::default()
+        };
+        let mut retry_after = None;
+        match called {
+            Called::Silent(failure) => ended.failure = Some(failure),
+            Called::Answered(answer, _) => {
+                match read(answer.status, &answer.body) {
+                    Ok(text) => {
+                        ended.provider_id = Some(text.sid);
+                        let now = self.now();
+                        ended.check_at = progress::next_check(now, now, None);
+                    }
+                    Err(failure) => ended.failure = Some(failure),
+                }
+                retry_after = answer.retry_after;
+                ended.status = Some(answer.status);
+                ended.response_headers = Some(answer.headers);
+                ended.response_body = Some(answer.body).filter(|b| !b.is_empty());
+                ended.response_truncated = answer.truncated;
+            }
+        }
+        Sent { ended, retry_after }
+    }
+
     async fn ask_twilio(
         &self,
         awaited: &Awaited,
@@ -491,37 +527,6 @@ impl Hub {
             ),
         }
     }
-}
-
-/// A call and its answer, as the log keeps them.
-fn recorded(
-    started: Instant,
-    address: String,
-    called: Called,
-    read: impl FnOnce(u16, &[u8]) -> std::result::Result<Text, Failure>,
-) -> Sent {
-    let mut ended = Ended {
-        duration_ms: Some(elapsed_ms(started)),
-        request_url: Some(address),
-        further_headers: Some([("authorization".to_owned(), MASK.to_owned())].into()),
-        ..Ended::default()
-    };
-    let mut retry_after = None;
-    match called {
-        Called::Silent(failure) => ended.failure = Some(failure),
-        Called::Answered(answer, _) => {
-            match read(answer.status, &answer.body) {
-                Ok(text) => ended.provider_id = Some(text.sid),
-                Err(failure) => ended.failure = Some(failure),
-            }
-            retry_after = answer.retry_after;
-            ended.status = Some(answer.status);
-            ended.response_headers = Some(answer.headers);
-            ended.response_body = Some(answer.body).filter(|b| !b.is_empty());
-            ended.response_truncated = answer.truncated;
-        }
-    }
-    Sent { ended, retry_after }
 }
 
 fn awaited(conn: &rusqlite::Connection, delivery: i64) -> Result<Option<Awaited>> {
