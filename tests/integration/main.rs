@@ -23,6 +23,7 @@ mod problems;
 mod retries;
 mod rotation;
 mod search;
+mod sms;
 mod vectors;
 mod webhooks;
 mod wire;
