@@ -43,7 +43,8 @@ pub struct TestRequest {
 pub enum Configured {
     /// It is saved.
     Saved(Saved),
-    /// The provider refused it. Nothing was saved; what was there before stays.
+    /// The provider refused it, or the key store cannot keep it. Nothing was saved; what was there
+    /// before stays.
     Refused(Refused),
 }
 
@@ -139,7 +140,7 @@ impl Hub {
     /// Sets an integration up, or replaces its key and settings: tested first, then saved.
     ///
     /// # Errors
-    /// `Invalid` fields; `Keychain` when the secret cannot be kept: then nothing was saved.
+    /// `Invalid` fields, or trouble of ours; then nothing was saved.
     pub async fn configure_integration(
         &self,
         workspace: WorkspaceId,
@@ -185,8 +186,7 @@ impl Hub {
     /// Changes an integration, pauses or resumes it. Resuming lets go what was held.
     ///
     /// # Errors
-    /// `NotFound` when it was never set up; `Invalid` fields; `Keychain` when a secret cannot be
-    /// read or kept.
+    /// `NotFound` when it was never set up; `Invalid` fields, or trouble of ours.
     pub async fn update_integration(
         &self,
         workspace: WorkspaceId,
@@ -401,9 +401,10 @@ impl Hub {
             return Ok(refused(kind, failure));
         }
         // The item first, then the row that names it.
-        self.secrets
-            .put(workspace, kind.as_str(), candidate.kept.write())
-            .await?;
+        let kept = candidate.kept.write();
+        if let Err(error) = self.secrets.put(workspace, kind.as_str(), kept).await {
+            return Ok(refused(kind, &error.failure()));
+        }
         let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
         let settings = candidate.settings;
         let released = self
@@ -440,11 +441,17 @@ impl Hub {
         let released = self
             .db
             .write(move |tx| {
-                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
+                let row = db::integrations::get(tx.conn(), workspace, kind)?
+                    .ok_or_else(|| unknown(kind))?;
                 db::integrations::save(tx.conn(), workspace, &settings, now)?;
                 db::integrations::switch(tx.conn(), workspace, kind, switches)?;
                 tx.announce(Some(workspace), Topic::Integrations);
-                switched(tx, workspace, kind, switches, now, &lanes)
+                let mut released = switched(tx, workspace, kind, switches, now, &lanes)?;
+                // Another sender, say, may be the one that the provider knows.
+                if row.settings != settings && row.needs == Some(Reason::NeedsSetup) {
+                    released += mended(tx, workspace, kind, now, &lanes)?;
+                }
+                Ok(released)
             })
             .await?;
         Ok(Configured::Saved(Saved {
