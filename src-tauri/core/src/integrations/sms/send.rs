@@ -443,6 +443,13 @@ impl Hub {
                     db::integrations::tried_in_vain(tx.conn(), workspace, Kind::Sms, now, failure)?;
                     tx.announce(Some(workspace), Topic::Integrations);
                 }
+                if let Some(reason) = failure
+                    .filter(|_| !record.test)
+                    .and_then(|failure| consequence::stops_all(Kind::Sms, failure))
+                {
+                    db::integrations::set_needs(tx.conn(), workspace, Kind::Sms, Some(reason))?;
+                    db::deliveries::hold_pending(tx.conn(), &record.endpoint, reason)?;
+                }
                 let whose = Whose {
                     workspace,
                     endpoint: &record.endpoint.as_str().into(),
@@ -518,7 +525,6 @@ impl Hub {
             Ok(call) => call,
             Err(failure) => return (Err(failure), None),
         };
-        let _slot = self.lanes.slot(&awaited.record.endpoint).await;
         match self.http.get(call).await {
             Called::Silent(failure) => (Err(failure), None),
             Called::Answered(answer, _) => (

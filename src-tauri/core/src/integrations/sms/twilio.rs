@@ -396,6 +396,9 @@ fn meaning(status: Option<u16>, code: Option<u32>) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deliveries::Reason;
+    use crate::integrations::consequence::{self, Consequence};
+    use crate::integrations::{Kind, words};
 
     const SID: &str = "AC0123456789abcdef0123456789abcdef";
     const SENT: Time = Time::from_ms(1_795_493_359_500);
@@ -562,6 +565,195 @@ mod tests {
             (Failure::status(Code::CredentialsRejected, 401), false),
         ] {
             assert_eq!(may_have_gone(&failure), gone, "{failure:?}");
+        }
+    }
+
+    #[test]
+    fn each_status_and_error_code_has_its_code_its_sentence_and_its_consequence() {
+        use Consequence::{Fail, Hold, Retry};
+        let key = Hold(Reason::NeedsCredentials);
+        let setup = Hold(Reason::NeedsSetup);
+        let rows: &[(Option<u16>, u32, Code, Consequence, &str)] = &[
+            (
+                Some(401),
+                20003,
+                Code::CredentialsRejected,
+                key,
+                "no longer accepts your key",
+            ),
+            (
+                Some(401),
+                0,
+                Code::CredentialsRejected,
+                key,
+                "no longer accepts your key",
+            ),
+            (
+                Some(403),
+                20008,
+                Code::CredentialsRejected,
+                key,
+                "no longer accepts your key",
+            ),
+            (
+                Some(404),
+                20404,
+                Code::CredentialsRejected,
+                key,
+                "no longer accepts your key",
+            ),
+            (Some(403), 20403, Code::Rejected, key, "may not send texts"),
+            (Some(403), 0, Code::Rejected, key, "may not send texts"),
+            (
+                Some(403),
+                20005,
+                Code::Rejected,
+                setup,
+                "suspended or closed",
+            ),
+            (Some(404), 0, Code::Rejected, setup, "Check the address"),
+            (Some(405), 0, Code::Rejected, setup, "Check the address"),
+            (Some(302), 0, Code::Rejected, setup, "Check the address"),
+            (
+                Some(400),
+                0,
+                Code::Rejected,
+                Fail,
+                "does not take this text",
+            ),
+            (Some(413), 0, Code::Rejected, Fail, "too long"),
+            (
+                Some(429),
+                20429,
+                Code::RateLimited,
+                Retry,
+                "Too many at once",
+            ),
+            (Some(429), 0, Code::RateLimited, Retry, "Too many at once"),
+            (
+                Some(429),
+                21611,
+                Code::RateLimited,
+                Retry,
+                "Too many at once",
+            ),
+            (
+                Some(500),
+                0,
+                Code::ProviderDown,
+                Retry,
+                "trouble of its own",
+            ),
+            (
+                Some(502),
+                0,
+                Code::ProviderDown,
+                Retry,
+                "trouble of its own",
+            ),
+            (
+                Some(503),
+                20503,
+                Code::ProviderDown,
+                Retry,
+                "trouble of its own",
+            ),
+            (
+                Some(504),
+                0,
+                Code::ProviderDown,
+                Retry,
+                "trouble of its own",
+            ),
+            (
+                Some(400),
+                21211,
+                Code::Rejected,
+                Fail,
+                "cannot receive texts",
+            ),
+            (
+                Some(400),
+                21212,
+                Code::Rejected,
+                setup,
+                "number or messaging service",
+            ),
+            (Some(400), 21408, Code::Rejected, setup, "into this country"),
+            (
+                Some(400),
+                21602,
+                Code::Rejected,
+                Fail,
+                "does not take this text",
+            ),
+            (
+                Some(400),
+                21606,
+                Code::Rejected,
+                setup,
+                "number or messaging service",
+            ),
+            (Some(400), 21608, Code::Rejected, setup, "on trial"),
+            (Some(400), 21610, Code::Rejected, Fail, "answered STOP"),
+            (Some(400), 21612, Code::Rejected, Fail, "no way"),
+            (
+                Some(400),
+                21614,
+                Code::Rejected,
+                Fail,
+                "cannot receive texts",
+            ),
+            (Some(400), 21617, Code::Rejected, Fail, "too long"),
+            (
+                Some(400),
+                21635,
+                Code::Rejected,
+                Fail,
+                "cannot receive texts",
+            ),
+            (
+                Some(400),
+                21659,
+                Code::Rejected,
+                setup,
+                "number or messaging service",
+            ),
+            (
+                Some(400),
+                21703,
+                Code::Rejected,
+                setup,
+                "number or messaging service",
+            ),
+            (None, 30001, Code::Rejected, Fail, "too much to do"),
+            (None, 30002, Code::Rejected, setup, "suspended or closed"),
+            (None, 30003, Code::Rejected, Fail, "off or out of reach"),
+            (None, 30004, Code::Rejected, Fail, "carrier blocked"),
+            (None, 30005, Code::Rejected, Fail, "cannot receive texts"),
+            (None, 30006, Code::Rejected, Fail, "cannot receive texts"),
+            (None, 30007, Code::Rejected, Fail, "carrier blocked"),
+            (None, 30008, Code::Rejected, Fail, "does not say why"),
+            (None, 30032, Code::Rejected, setup, "must be registered"),
+            (None, 30034, Code::Rejected, setup, "must be registered"),
+            (None, 63003, Code::Rejected, Fail, "cannot receive texts"),
+            (None, 63016, Code::Rejected, Fail, "does not say why"),
+            (None, 63018, Code::Rejected, Fail, "too much to do"),
+            (None, 0, Code::Rejected, Fail, "does not say why"),
+        ];
+        for (status, number, code, expected, words) in rows {
+            let number = (*number > 0).then_some(*number);
+            let failure = meaning(*status, number);
+            assert_eq!(failure.code, *code, "{status:?} {number:?}");
+            assert_eq!(failure.args.provider_code, number);
+            let consequence = consequence::of(Kind::Sms, &failure);
+            assert_eq!(consequence, *expected, "{status:?} {number:?}");
+            let sentence = words::failure(Kind::Sms, &failure);
+            assert!(
+                sentence.contains(words),
+                "{status:?} {number:?}: {sentence}"
+            );
+            assert!(!sentence.contains("email"), "{sentence}");
         }
     }
 }
