@@ -17,11 +17,11 @@ use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
 use crate::db::{self, Tx};
-use crate::deliveries::{Reason, Trigger};
+use crate::deliveries::Reason;
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::finish;
+use crate::outbox::{Sending, finish, record_test};
 use crate::outcome::{Code, Failure, Graceful};
 
 /// Whom to send a test to; nobody is only a look at the key.
@@ -510,21 +510,18 @@ impl Hub {
                 number::e164(to, settings.country()).unwrap_or_else(|_| to.to_owned()),
             ),
         };
+        let sending = Sending {
+            kind: candidate.settings.kind(),
+            event_type,
+            data: data.into(),
+            recipient,
+            idempotency_key: None,
+            source: "test".into(),
+        };
         let (now, settings) = (self.now(), candidate.settings.clone());
         let out = self
             .db
-            .write(move |tx| {
-                super::direct::start(
-                    tx,
-                    workspace,
-                    settings,
-                    event_type,
-                    &data,
-                    &recipient,
-                    Trigger::Test,
-                    now,
-                )
-            })
+            .write(move |tx| record_test(tx, workspace, &sending, settings, now))
             .await?;
         let sent = self
             .send_through(&out, &candidate.settings, Some(&candidate.kept))
