@@ -19,6 +19,7 @@ mod replays;
 mod request;
 mod router;
 mod serve;
+mod sms;
 mod snippets;
 mod tokens;
 mod webhooks;

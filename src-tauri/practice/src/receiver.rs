@@ -91,11 +91,14 @@ pub struct Receiver {
     accepting: JoinHandle<()>,
 }
 
+/// Makes the answer to a call.
+pub(crate) type Answerer = dyn Fn(&Call) -> Response<Full<Bytes>> + Send + Sync;
+
 /// What is answered to a call, where nothing else is asked for.
 pub(crate) struct Respond {
     /// The largest body that is taken; a longer one is answered with 413.
     pub(crate) most: usize,
-    pub(crate) to: Box<dyn Fn(&Call) -> Response<Full<Bytes>> + Send + Sync>,
+    pub(crate) to: Box<Answerer>,
 }
 
 impl std::fmt::Debug for Respond {
@@ -340,6 +343,10 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watch::Receiver
                 Behaviour::AnswerLost => {
                     (shared.respond.to)(&call);
                     return Behaviour::Close.perform(&take_over).await;
+                }
+                Behaviour::AnswerKept => {
+                    (shared.respond.to)(&call);
+                    return Behaviour::Hang.perform(&take_over).await;
                 }
                 behaviour => return behaviour.perform(&take_over).await,
             }

@@ -663,6 +663,64 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sms/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a text would be: its number as it would be called, and how many texts it takes. Nothing is
+         *     sent.
+         */
+        post: operations["previewSms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sms/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a text and waits until Twilio has taken it, at most 15 s. What does not go out, or not yet,
+         *     is a graceful failure with status 200; with `willRetry` it goes on by itself. Whether it arrived
+         *     is followed: `GET /api/sms/{sid}`, and `deliveredAt` in the log.
+         */
+        post: operations["sendSms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sms/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a text has come, in Twilio's words. Twilio is asked unless that is final already. */
+        get: operations["getSms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/stats": {
         parameters: {
             query?: never;
@@ -918,7 +976,7 @@ export interface components {
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "unknown" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -1277,6 +1335,11 @@ export interface components {
             /** @description Sends a test there before it is saved. */
             testTo?: string | null;
         };
+        /**
+         * @description How a text is written on the air.
+         * @enum {string}
+         */
+        Encoding: "GSM-7" | "UCS-2";
         /** @description An event as it is read back. */
         Event: {
             /** @description Exactly as it was handed in; null once it was removed for its age. */
@@ -1536,9 +1599,9 @@ export interface components {
          */
         IntegrationKind: "email" | "sms" | "calendar" | "storage";
         /** @description What is to be different; its members are the kind's own. */
-        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"];
+        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"] | components["schemas"]["SmsPatch"];
         /** @description What is to be set up; its members are the kind's own. */
-        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"];
+        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"] | components["schemas"]["SmsSetup"];
         /** @description What is true of an integration of any kind. */
         IntegrationStanding: {
             /** @description The last seven days, oldest first, in the workspace's zone. */
@@ -2130,6 +2193,26 @@ export interface components {
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description What a message takes. */
+        Size: {
+            /** @description How it is written on the air. */
+            encoding: components["schemas"]["Encoding"];
+            /**
+             * Format: int32
+             * @description The places that are left in the last text.
+             */
+            left: number;
+            /**
+             * Format: int32
+             * @description How many texts it becomes.
+             */
+            segments: number;
+            /**
+             * Format: int32
+             * @description The places it takes: one a letter, two for those that need them.
+             */
+            units: number;
+        };
         /** @description How much room things take, in bytes where nothing else is said. */
         Sizes: {
             /**
@@ -2163,11 +2246,120 @@ export interface components {
              */
             texts: number;
         };
+        /** @description A text that Twilio took. How far it comes is followed. */
+        SmsAccepted: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description True: it was sent before, under the same key. */
+            duplicate: boolean;
+            /** @description What Twilio calls it. */
+            sid: string;
+            /** @description How far it has come. */
+            status: components["schemas"]["Status"];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
+        SmsDraft: {
+            /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
+            country?: string | null;
+            /** @description What it says so far. */
+            message: string;
+            /** @description The phone number as it was written, if there is one yet. */
+            to?: string | null;
+        };
         /** @description Texts through Twilio. */
         SmsIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description The account. */
+            accountSid?: string | null;
+            /** @description Where Twilio is. */
+            apiBaseUrl?: string | null;
+            /** @description Where numbers belong that do not say so. */
+            country?: string | null;
             /** @description The sender's number. */
             fromNumber?: string | null;
+            /** @description The messaging service that chooses the number instead. */
+            messagingServiceSid?: string | null;
         };
+        /** @description A text to one person: `POST /api/sms/send`, and what automations make of their texts. */
+        SmsMessage: {
+            /** @description The same key again sends nothing new. */
+            idempotencyKey?: string | null;
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number, best with a plus and the country: `+43 664 1234567`. */
+            to: string;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/sms`. */
+        SmsPatch: {
+            /** @description Another account; it needs its token in the same request. */
+            accountSid?: string | null;
+            /** @description Where Twilio is. Another scheme, host or port needs the token in the same request. */
+            apiBaseUrl?: string | null;
+            authToken?: components["schemas"]["Secret"] | null;
+            /** @description Where numbers belong that do not say so; null for where the sender's number belongs. */
+            country?: string | null;
+            /** @description The number that texts come from, instead of a messaging service. */
+            fromNumber?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            /** @description The messaging service that chooses the number, instead of a number. */
+            messagingServiceSid?: string | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description What a text would be. Nothing is sent. */
+        SmsPreview: components["schemas"]["Size"] & {
+            /** @description The first letter that makes it larger: without it and its like, twice as much fits. */
+            costly?: string | null;
+            /** @description Why the message cannot be sent. */
+            messageError?: string | null;
+            /** @description What it takes, in words. */
+            sentence: string;
+            /** @description The number as it would be called; null when it is none, or none was given. */
+            to?: string | null;
+            /** @description Why the number is none. */
+            toError?: string | null;
+        };
+        /** @description How sending a text went. */
+        SmsSent: components["schemas"]["SmsAccepted"] | components["schemas"]["Graceful"];
+        /** @description Twilio to be set up: `POST /api/integrations/sms`. */
+        SmsSetup: {
+            /** @description The account: `AC…`. */
+            accountSid: string;
+            /** @description Where Twilio is; else `https://api.twilio.com`. */
+            apiBaseUrl?: string | null;
+            /** @description Its auth token. */
+            authToken: components["schemas"]["Secret"];
+            /** @description Where numbers belong that do not say so, in two letters; else where the sender's number belongs. */
+            country?: string | null;
+            /** @description The number that texts come from. This or a messaging service. */
+            fromNumber?: string | null;
+            /** @description The messaging service that chooses the number: `MG…`. */
+            messagingServiceSid?: string | null;
+            /** @description Sends a test there before it is saved. */
+            testTo?: string | null;
+        };
+        /** @description A text and its status, in Twilio's words. */
+        SmsStatus: {
+            deliveredAt?: components["schemas"]["Time"] | null;
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description The same as a sentence. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description Twilio's number for why it did not arrive.
+             */
+            errorCode?: number | null;
+            /** @description What Twilio calls it. */
+            sid: string;
+            /** @description How far it has come. */
+            status: components["schemas"]["Status"];
+            /** @description Always true: the question was answered. */
+            success: boolean;
+        };
+        /** @description How far a text has come. */
+        SmsStood: components["schemas"]["SmsStatus"] | components["schemas"]["Graceful"];
         /** @description A program that receives a webhook and verifies it. */
         Snippet: {
             /** @description The whole program. */
@@ -2772,6 +2964,7 @@ export type EmailIntegration = components['schemas']['EmailIntegration'];
 export type EmailPatch = components['schemas']['EmailPatch'];
 export type EmailSent = components['schemas']['EmailSent'];
 export type EmailSetup = components['schemas']['EmailSetup'];
+export type Encoding = components['schemas']['Encoding'];
 export type Event = components['schemas']['Event'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
@@ -2855,8 +3048,18 @@ export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
 export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
+export type SmsAccepted = components['schemas']['SmsAccepted'];
+export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
+export type SmsMessage = components['schemas']['SmsMessage'];
+export type SmsPatch = components['schemas']['SmsPatch'];
+export type SmsPreview = components['schemas']['SmsPreview'];
+export type SmsSent = components['schemas']['SmsSent'];
+export type SmsSetup = components['schemas']['SmsSetup'];
+export type SmsStatus = components['schemas']['SmsStatus'];
+export type SmsStood = components['schemas']['SmsStood'];
 export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
@@ -4483,6 +4686,103 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CleanedUp"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsDraft"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsPreview"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsMessage"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsSent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsStood"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -273,7 +273,7 @@ impl Hub {
         let sending = sending(&put, Carries::Stream, from)?;
         let recorded = self
             .db
-            .write(move |tx| record_send(tx, workspace, sending, now, &lanes, None))
+            .write(move |tx| record_send(tx, workspace, &sending, now, &lanes, None))
             .await?;
         let (id, mut size) = (recorded.delivery, 0);
         if let Some(out) = recorded.own {
@@ -468,7 +468,7 @@ impl Hub {
                     let kept = self.integration_secrets(workspace, Kind::Storage).await;
                     kept.and_then(|kept| Ok((self.open_storage(&settings, &kept)?, settings)))
                 }
-                Settings::Email(_) => Err(Failure::new(Code::Internal)),
+                _ => Err(Failure::new(Code::Internal)),
             },
         };
         Ok(opened.map_err(|failure| graceful(&failure, None)))
