@@ -1,8 +1,8 @@
 // One thing that was to be done, and what can be done with it now.
 
 import { ask, canSave, save } from "../api/client";
-import type { Action, DeliveryRow, OneDelivery } from "../api/schema";
-import type { Histogram, Page, Replayed, Replays, Story } from "../api/coming";
+import type { Histogram, Replayed, Replays, Story } from "../api/coming";
+import type { Action, DeliveryPage, DeliveryRow, OneDelivery } from "../api/schema";
 import type { Filter } from "./filter";
 import { asked } from "./filter";
 import { live } from "./live.svelte";
@@ -42,7 +42,7 @@ export async function* closable(filter: Filter): AsyncGenerator<DeliveryRow[]> {
   const wanted = question.status ? OPEN.filter((one) => question.status?.split(",").includes(one)) : OPEN;
   if (!wanted.length) return;
   for (let cursor: string | null = null; ; ) {
-    const page: Page = await ask<Page>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
+    const page: DeliveryPage = await ask<DeliveryPage>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
     yield page.deliveries;
     cursor = page.nextCursor ?? null;
     if (!cursor) return;
