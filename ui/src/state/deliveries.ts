@@ -9,6 +9,9 @@ import { live } from "./live.svelte";
 
 export const oneDelivery = (id: () => string) => live<OneDelivery>(() => `/api/deliveries/${id()}`, ["deliveries"]);
 
+/** The newest few that fit. */
+export const newest = (question: () => Record<string, string>) => live<DeliveryPage>(() => `/api/deliveries?${new URLSearchParams({ ...question(), limit: "8" })}`, ["deliveries"], { keep: true, pace: 1000 });
+
 /** Does what its button says; answers with the delivery as it stands then. */
 export async function act(id: string, action: Action): Promise<DeliveryRow> {
   return (await ask<{ delivery: DeliveryRow }>("POST", `/api/deliveries/${id}/${action}`, {})).delivery;

@@ -1,6 +1,6 @@
 // What goes on only once the owner acts.
 
-import { ask } from "../api/client";
+import { achieve } from "../api/client";
 import type { OpenProblem, ProblemAction, Problems, Resolved } from "../api/schema";
 import { live } from "./live.svelte";
 
@@ -9,7 +9,7 @@ export const problems = (within: () => string | null = () => "") => live<Problem
 
 /** Does what its button says; answers with a sentence. */
 export async function resolve(id: string, action: ProblemAction): Promise<string> {
-  return (await ask<Resolved>("POST", `/api/problems/${id}/resolve`, { action })).message;
+  return (await achieve<Resolved>("POST", `/api/problems/${id}/resolve`, { action })).message;
 }
 
 /** The filter of Activity that shows all it is about. */
