@@ -177,10 +177,6 @@ again-pace-free = As fast as the receiver takes them
 again-pace-some = At most { $said } a minute
 again-do = Send { $said }
 again-none = Send
-again-sent = { $count ->
-    [one] 1 is being sent again.
-   *[other] { $said } are being sent again.
-  }
 replay-progress = Sent again
 replay-stop = Stop
 closing-open = Close…
@@ -206,7 +202,10 @@ closing-done = { $count ->
 keep-them = Keep them
 body-title = What was sent
 story = Same booking, person or article
-story-all = Show all
+story-all = See the story
+story-see = See the story
+story-list = See the list
+story-more = Show more
 activity-count = { $count ->
     [one] 1 delivery
    *[other] { $said } deliveries
