@@ -475,6 +475,7 @@ test("what is being sent again shows how far it is, and can be stopped", async (
 
 test("a range is chosen on the chart and in the fields alike", async () => {
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(560);
+  vi.stubGlobal("PointerEvent", MouseEvent);
   await see("activity");
   const chart = await screen.findByRole("img", { name: "2 deliveries in 3 hours, 1 failed." });
   Object.assign(chart, { setPointerCapture: () => {} });
@@ -492,6 +493,7 @@ test("a range is chosen on the chart and in the fields alike", async () => {
   await fireEvent.click(screen.getByRole("button", { name: "Show range" }));
   await waitFor(() => expect(location.hash).toContain("until=2026-11-24T15%3A00"));
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 test("a webhook is deleted only after it was asked for twice", async () => {

@@ -226,5 +226,6 @@ export function byFixture(): Transport {
       return () => {};
     },
     ready: () => {},
+    save: () => Promise.resolve(),
   };
 }
