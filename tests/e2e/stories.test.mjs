@@ -36,7 +36,7 @@ async function cashDesk() {
     close: () => server.close(),
     /** The call number `count`, once it came. */
     async call(count) {
-      while (desk.calls.length < count) await once(server, "call");
+      while (desk.calls.length < count) await once(server, "call", { signal: AbortSignal.timeout(20_000) });
       return desk.calls[count - 1];
     },
   });
