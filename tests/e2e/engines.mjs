@@ -35,10 +35,7 @@ export const engines = {
     await browser.patiently(() => browser.run("if (!document.querySelector('h1') || document.hidden) throw new Error('not yet')"));
     // The driver's own picture waits for a frame that a page at rest never draws.
     browser.picture = async (path) => {
-      // Nor do its fades go on without one.
-      await browser.later(`const done = arguments[0];
-        for (const one of document.getAnimations()) if (one.effect?.getComputedTiming().iterations !== Infinity) one.finish();
-        setTimeout(done, 250); requestAnimationFrame(() => requestAnimationFrame(done))`);
+      await browser.later("const done = arguments[0]; setTimeout(done, 250); requestAnimationFrame(() => requestAnimationFrame(done))");
       execFileSync("import", ["-window", "root", path]);
     };
     return {

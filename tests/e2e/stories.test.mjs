@@ -49,6 +49,8 @@ function isSigned({ headers, body }, secret) {
 
 /** Takes pictures of a screen in both themes; where the page is a browser's, everybody must be able to read it. */
 const looking = (name, page) => async (step, screen) => {
+  // A page at rest draws no frames in the window, so a fade there would last.
+  await page.run("const still = new CSSStyleSheet(); still.replaceSync('* { transition: none !important }'); document.adoptedStyleSheets = [still]");
   for (const theme of ["light", "dark"]) {
     await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
     await page.picture(`${shots}${name}-${screen}-${theme}.png`);
