@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use http::{Method, StatusCode, Uri, header};
 use signalbox_core::Hub;
 use signalbox_core::deliveries::Order;
+use signalbox_core::integrations::Kind;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
@@ -15,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, overview, problems, snippets, tokens, webhooks,
-    workspaces,
+    Changed, changes, deliveries, events, files, integrations, overview, problems, replays,
+    snippets, tokens, webhooks, workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -27,18 +28,26 @@ use crate::{
         license(name = "MIT", identifier = "MIT"),
     ),
     servers((url = "http://127.0.0.1:7465")),
-    components(schemas(Problem, Changed, Order)),
+    components(schemas(Problem, Changed, Order, Kind)),
 )]
 struct Description;
 
 fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(overview::health))
-        .routes(routes!(overview::integrations))
         .routes(routes!(overview::today))
         .routes(routes!(overview::connection))
-        .routes(routes!(overview::settings))
+        .routes(routes!(overview::settings, overview::update_settings))
+        .routes(routes!(overview::clean_up))
         .routes(routes!(overview::doctor))
+        .routes(routes!(integrations::list))
+        .routes(routes!(
+            integrations::configure,
+            integrations::update,
+            integrations::disconnect
+        ))
+        .routes(routes!(integrations::test))
+        .routes(routes!(integrations::send_email))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))
@@ -52,10 +61,20 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(events::get))
         .routes(routes!(events::types, events::declare_type))
         .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::histogram))
+        .routes(routes!(deliveries::export))
+        .routes(routes!(deliveries::stats))
+        .routes(routes!(deliveries::story))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(deliveries::release))
+        .routes(routes!(files::list, files::upload, files::remove))
+        .routes(routes!(files::link))
+        .routes(routes!(replays::begin))
+        .routes(routes!(replays::list))
+        .routes(routes!(replays::get))
+        .routes(routes!(replays::cancel))
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::update, workspaces::remove))
         .routes(routes!(tokens::list, tokens::create))

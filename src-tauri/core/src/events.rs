@@ -21,6 +21,16 @@ use crate::ids::EventId;
 pub const MAX_DATA_BYTES: usize = 256 * 1024;
 /// The type of the events that tests send; nobody can record one.
 pub const TEST_TYPE: &str = "webhook.test";
+/// The types of what is handed in to be sent by itself. Nobody can record or declare one, and lists
+/// of events hold them only when asked for by type.
+pub const RESERVED: [&str; 6] = [
+    "email.send",
+    "sms.send",
+    "storage.put",
+    "calendar.create",
+    "calendar.update",
+    "calendar.delete",
+];
 /// The members of `data` that an event may be about, in the order in which they are looked for.
 const SUBJECT_MEMBERS: [&str; 6] = [
     "bookingId",
@@ -139,9 +149,12 @@ pub struct Event {
     pub received_at: Time,
     /// Who handed it in: a token's name, `window` or `signalctl`.
     pub source: String,
-    /// Exactly as it was handed in.
-    #[cfg_attr(feature = "schema", schema(value_type = Object))]
-    pub data: Box<RawValue>,
+    /// Exactly as it was handed in; null once it was removed for its age.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub data: Option<Box<RawValue>>,
+    /// When it was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Time>,
     /// Who and what, in a few words: "Maria Petersen, cut and colour".
     pub what: String,
     /// What it became; only when one event is asked for.
@@ -155,6 +168,12 @@ pub fn built_in() -> &'static [EventType] {
         serde_json::from_str(include_str!("event_types.json")).unwrap_or_default()
     });
     &CATALOGUE
+}
+
+/// True for a type of [`RESERVED`].
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// True when `name` may be declared: `[a-z0-9_]+(\.[a-z0-9_]+)+`, at most 100 characters.

@@ -55,6 +55,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rows that fit, as a file: newest first, or as `order` says. There are no pages: `limit`,
+         *     `cursor` and `at` are refused.
+         */
+        get: operations["exportDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many deliveries there were when. There are no pages: `limit`, `cursor` and `at` are refused. */
+        get: operations["getHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again what fits a filter, or counts it. It is queued from then on, in waves. */
+        post: operations["replayDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -413,6 +467,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The replays that run, and those of the last seven days. */
+        get: operations["listReplays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One replay, and how far it is. */
+        get: operations["getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a replay: what it queued and is not out is closed, nothing more is queued. */
+        post: operations["cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -422,6 +527,61 @@ export interface paths {
         };
         /** What the owner can set. */
         get: operations["getSettings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Alters what the owner can set. */
+        patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/api/settings/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes now what is old enough, or counts it. */
+        post: operations["cleanUp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What went out, in figures. Tests are not counted. */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything about one booking or one customer. A page holds the newest part, oldest first;
+         *     `nextCursor` leads to what happened before.
+         */
+        get: operations["getStory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -589,6 +749,11 @@ export interface components {
             /** @description In the owner's words. */
             reason?: string | null;
         };
+        /** @description A stretch of time and what was queued in it. */
+        Bucket: components["schemas"]["StateCounts"] & {
+            /** @description When it begins; it ends where the next one begins. */
+            start: components["schemas"]["Time"];
+        };
         /** @description An action as a button. */
         Button: {
             /** @description What it does. */
@@ -597,6 +762,25 @@ export interface components {
             label: string;
             /** @description The one to offer first. */
             primary: boolean;
+        };
+        /** @description How many stand where. */
+        ByStatus: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            held: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            sending: number;
+            /** Format: int64 */
+            skipped: number;
+            /** Format: int64 */
+            success: number;
+            /** Format: int64 */
+            unknown: number;
         };
         /** @description Google Calendar. */
         CalendarIntegration: {
@@ -641,6 +825,43 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Figures of a way out. */
+        ChannelFigures: components["schemas"]["Figures"] & {
+            /** @description Which way. */
+            channel: components["schemas"]["Channel"];
+        };
+        /** @description Whether to clean up, or only to count. */
+        CleanUp: {
+            /** @description True: only counts what would go. */
+            dryRun?: boolean;
+        };
+        /** @description What went for its age, or would. */
+        CleanedUp: {
+            /**
+             * Format: int64
+             * @description Bytes of text that went.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Deliveries that went with them.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events that went altogether.
+             */
+            events: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Events that lost their texts.
+             */
+            texts: number;
+        };
         /**
          * @description Why something outside did not work.
          * @enum {string}
@@ -654,6 +875,11 @@ export interface components {
             /** @description Why there is no address, as a sentence. */
             problem?: string | null;
         };
+        /**
+         * @description What a replay sends.
+         * @enum {string}
+         */
+        Content: "original" | "current";
         /** @description Figures of a day. */
         Counts: {
             /**
@@ -718,6 +944,14 @@ export interface components {
              */
             succeeded: number;
         };
+        /** @description What was queued on one day, and how it stands now. */
+        DayFigures: components["schemas"]["StateCounts"] & {
+            /**
+             * Format: date
+             * @description `2026-11-24`
+             */
+            day: string;
+        };
         DeclaredType: {
             eventType: components["schemas"]["EventType"];
             /** @description Always true. */
@@ -729,12 +963,73 @@ export interface components {
             actions: components["schemas"]["Action"][];
             /** @description Oldest first. */
             attempts: components["schemas"]["Attempt"][];
-            /** @description The body of every attempt, exactly. */
+            /** @description The body of every attempt, exactly; empty once it was removed for its age. */
             body: string;
             /** @description Why, and what follows; null when the sentence says it all. */
             explanation?: string | null;
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description What is true of it, first. */
             sentence: string;
+        };
+        /** @description Which deliveries, in which order, from where on. */
+        DeliveryFilter: {
+            /**
+             * @description One automation.
+             * @default null
+             */
+            automationId: string | null;
+            /**
+             * @description One channel, or several with commas.
+             * @default null
+             */
+            channel: string | null;
+            /** @default null */
+            eventId: components["schemas"]["EventId"] | null;
+            /**
+             * @description One event type, or several with commas.
+             * @default null
+             */
+            eventType: string | null;
+            /**
+             * @description One delivery, or several with commas.
+             * @default null
+             */
+            ids: string | null;
+            /**
+             * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+             *     a beginning.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * @description Whom or where it went to.
+             * @default null
+             */
+            recipient: string | null;
+            /** @default null */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * @description One status, or several with commas.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * @description One booking, contact, article …
+             * @default null
+             */
+            subject: string | null;
+            /**
+             * @description True: only tests; false: none.
+             * @default null
+             */
+            test: boolean | null;
+            /** @default null */
+            until: components["schemas"]["Time"] | null;
+            /**
+             * @description One webhook, or several with commas.
+             * @default null
+             */
+            webhookId: string | null;
         };
         DeliveryId: string;
         /** @description A page of the log. */
@@ -826,8 +1121,8 @@ export interface components {
         };
         /** @description An event as it is read back. */
         Event: {
-            /** @description Exactly as it was handed in. */
-            data: Record<string, unknown>;
+            /** @description Exactly as it was handed in; null once it was removed for its age. */
+            data?: Record<string, unknown> | null;
             /** @description What it became; only when one event is asked for. */
             deliveries?: components["schemas"]["DeliveryRow"][] | null;
             /** @description Its id, also the `webhook-id` of its calls. */
@@ -836,6 +1131,7 @@ export interface components {
             label: string;
             /** @description When it happened. */
             occurredAt: components["schemas"]["Time"];
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description When it was recorded. */
             receivedAt: components["schemas"]["Time"];
             /** @description Who handed it in: a token's name, `window` or `signalctl`. */
@@ -881,6 +1177,45 @@ export interface components {
             message: string;
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
+        };
+        /** @description What was queued, and what became of it. */
+        Figures: {
+            /** @description By status. */
+            counts: components["schemas"]["ByStatus"];
+            /** @description Per day in the workspace's zone, oldest first, up to today. */
+            days: components["schemas"]["DayFigures"][];
+            /**
+             * Format: double
+             * @description The share that got through at the first try, of what got through or was given up: 0 to 1.
+             *     Null for fewer than 20.
+             */
+            firstTryRate?: number | null;
+            oldestWaiting?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description Half of the last attempts took no longer than this.
+             */
+            p50Ms?: number | null;
+            /**
+             * Format: int64
+             * @description 95 of 100 of the last attempts took no longer than this.
+             */
+            p95Ms?: number | null;
+            /**
+             * Format: int64
+             * @description Got through, but not at the first try.
+             */
+            rescued: number;
+            /**
+             * Format: double
+             * @description The share that got through in the end. Null for fewer than 20.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description All of it.
+             */
+            total: number;
         };
         /** @description One event before a filter. */
         FilterSample: {
@@ -985,6 +1320,22 @@ export interface components {
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
         };
+        /** @description How many deliveries there were when. */
+        Histogram: {
+            /**
+             * Format: int64
+             * @description How long a bucket is; a day may have an hour more or less.
+             */
+            bucketSeconds: number;
+            /** @description Oldest first, also those with nothing in them. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description When the first bucket begins. */
+            from: components["schemas"]["Time"];
+            /** @description "3 failed of 212 since Mon 23 Nov 08:00." */
+            sentence: string;
+            /** @description When the last bucket ends. */
+            to: components["schemas"]["Time"];
+        };
         /** @description `GET /api/integrations` */
         Integrations: {
             /** @description Google Calendar. */
@@ -1003,6 +1354,18 @@ export interface components {
          * @enum {string}
          */
         Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
+        /** @description Deliveries that fit the filter and are left out. */
+        Left: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description Why. */
+            reason: components["schemas"]["WhyLeft"];
+            /** @description The same as a sentence. */
+            sentence: string;
+        };
         /** @description What was done, as a sentence. */
         Message: {
             message: string;
@@ -1035,6 +1398,20 @@ export interface components {
             schema?: Record<string, unknown> | null;
             /** @description `[a-z0-9_]+(\.[a-z0-9_]+)+`, such as `gift_card.sold`. */
             type: string;
+        };
+        /** @description What is to be sent again. */
+        NewReplay: {
+            /** @description What is sent; `original` unless said otherwise. */
+            content?: components["schemas"]["Content"];
+            /** @description True: only counts what a run would queue. */
+            dryRun?: boolean;
+            /** @description Which deliveries: the members of the query of `GET /api/deliveries`, without those about pages. */
+            filter: components["schemas"]["DeliveryFilter"];
+            /**
+             * Format: int32
+             * @description So many a minute, 1 to 6,000; null is as fast as the receivers take them.
+             */
+            perMinute?: number | null;
         };
         /** @description A token to be made. */
         NewToken: {
@@ -1094,6 +1471,10 @@ export interface components {
         OneEvent: {
             /** @description With its deliveries. */
             event: components["schemas"]["Event"];
+        };
+        OneReplay: {
+            /** @description How far it is. */
+            replay: components["schemas"]["Replay"];
         };
         OneWebhook: {
             webhook: components["schemas"]["Webhook"];
@@ -1202,7 +1583,7 @@ export interface components {
          * @description Why a delivery stands where it stands.
          * @enum {string}
          */
-        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner";
+        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner" | "replayed" | "text_purged";
         /** @description What the caller learns once the event is durable. */
         Recorded: {
             /**
@@ -1225,6 +1606,72 @@ export interface components {
             /** @description Always false. */
             success: boolean;
         };
+        /** @description Many being sent again, and how far that is. */
+        Replay: {
+            /**
+             * Format: int64
+             * @description Closed, or never queued because it was stopped.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /** @description Its id. */
+            id: components["schemas"]["ReplayId"];
+            /** @description Something of it waits. */
+            isRunning: boolean;
+            /**
+             * Format: int32
+             * @description So many a minute at most.
+             */
+            perMinute?: number | null;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            sent: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description When it began. */
+            startedAt: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description All of it: `sent`, `failed`, `waiting` and `cancelled` together.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Queued and not final, or not queued yet.
+             */
+            waiting: number;
+        };
+        ReplayId: string;
+        /** @description What is sent again, or would be. */
+        Replayed: {
+            /** @description The others. */
+            excluded: components["schemas"]["Left"][];
+            /**
+             * Format: int64
+             * @description How many deliveries fit the filter.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description How many of them are sent again. They are queued from now on, one after the other.
+             */
+            queued: number;
+            replayId?: components["schemas"]["ReplayId"] | null;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        Replays: {
+            /** @description Newest first. */
+            replays: components["schemas"]["Replay"][];
+        };
         /** @description What to do about a problem. */
         Resolve: {
             /** @description One of the problem's `actions`. */
@@ -1241,6 +1688,32 @@ export interface components {
             message: string;
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description How long things are kept. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Days until the rows go too; null is never.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description Days until texts and bodies go; 0 is never.
+             */
+            textsDays: number;
+        };
+        /** @description What is altered about it. */
+        RetentionPatch: {
+            /**
+             * Format: int32
+             * @description 1 to 36,500 and not fewer than `textsDays`; null is for ever.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description 0 to 36,500; 0 is for ever.
+             */
+            textsDays?: number | null;
         };
         RetriedDelivery: {
             /** @description As it stands now. */
@@ -1303,18 +1776,56 @@ export interface components {
             sentence: string;
         };
         /** @description What the owner can set. */
-        Settings: {
+        Settings: components["schemas"]["Storage"] & {
             /**
              * Format: int32
              * @description The port that programs reach Signalbox at.
              */
             port: number;
         };
+        /** @description What the owner alters. */
+        SettingsPatch: {
+            /** @description How long things are kept. */
+            retention?: components["schemas"]["RetentionPatch"];
+        };
         /**
          * @description Round runs, square holds, eight sides stop, a diamond asks, a triangle warns.
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description How much room things take, in bytes where nothing else is said. */
+        Sizes: {
+            /**
+             * Format: int64
+             * @description The database, with what is free in it: its pages.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Deliveries, by the numbers of the first and the last: so many at most.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events, by the numbers of the first and the last: so many at most.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description What is free on the disk; null where the system does not say.
+             */
+            freeDisk?: number | null;
+            /**
+             * Format: int64
+             * @description The search index: its file.
+             */
+            searchIndex: number;
+            /**
+             * Format: int64
+             * @description Texts and bodies, estimated from 200 events all over the log.
+             */
+            texts: number;
+        };
         /** @description Texts through Twilio. */
         SmsIntegration: {
             /** @description The sender's number. */
@@ -1363,11 +1874,72 @@ export interface components {
             /** @description "Received", "Retry at 16:20" */
             word: string;
         };
+        /** @description Deliveries by how they stand. */
+        StateCounts: {
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Held, for whatever cause.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Skipped, or closed by the owner.
+             */
+            other: number;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            success: number;
+            /**
+             * Format: int64
+             * @description Due now or later, under way, or being checked.
+             */
+            waiting: number;
+        };
+        /** @description `GET /api/stats`: what was queued since a time, and how it stands now. Tests are not counted. */
+        Stats: {
+            /** @description By way; those with nothing are left out. */
+            channels: components["schemas"]["ChannelFigures"][];
+            /** @description "98.5 % of 212 got through, 9 of them by retrying." */
+            sentence: string;
+            /** @description From when on. */
+            since: components["schemas"]["Time"];
+            /** @description Until when: now. */
+            until: components["schemas"]["Time"];
+            /** @description By webhook; removed ones too, as far as there was something for them. */
+            webhooks: components["schemas"]["WebhookFigures"][];
+        };
         /**
          * @description Where a delivery stands. `success` never changes back.
          * @enum {string}
          */
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
+        StoppedReplay: {
+            /**
+             * Format: int64
+             * @description How many deliveries were closed, or will not be queued.
+             */
+            cancelled: number;
+            /** @description As it stands now. */
+            replay: components["schemas"]["Replay"];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description How long things are kept, and how much room they take. */
+        Storage: {
+            /** @description How long. */
+            retention: components["schemas"]["Retention"];
+            /** @description Both in words. */
+            sentence: string;
+            /** @description How much. */
+            sizes: components["schemas"]["Sizes"];
+        };
         /** @description File storage. */
         StorageIntegration: {
             /** @description The bucket. */
@@ -1398,6 +1970,30 @@ export interface components {
             plates: components["schemas"]["Plate"][];
             /** @description "New booking 1042" */
             title: string;
+            /** @description "Maria Petersen, cut and colour" */
+            what: string;
+        };
+        /** @description `GET /api/story`: the newest part first, each part in the order of time. */
+        StoryPage: {
+            /** @description Pass it on for what happened before; null at the beginning. */
+            nextCursor?: string | null;
+            /** @description How it stands: "Cash desk received it 16:02; text accepted 16:02, delivered 16:02." */
+            sentence: string;
+            /** @description Oldest first. */
+            steps: components["schemas"]["StoryStep"][];
+            /** @description "Booking 1047", or the customer. */
+            title: string;
+        };
+        /** @description An event, and what went out because of it. */
+        StoryStep: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            /** @description Oldest first. */
+            deliveries: components["schemas"]["DeliveryRow"][];
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description "Booking changed" */
+            label: string;
             /** @description "Maria Petersen, cut and colour" */
             what: string;
         };
@@ -1621,6 +2217,15 @@ export interface components {
              */
             total: number;
         };
+        /** @description Figures of a webhook. */
+        WebhookFigures: components["schemas"]["Figures"] & {
+            /** @description Where it is. */
+            host: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
         WebhookId: string;
         /** @description What is to be different; what is absent stays. */
         WebhookPatch: {
@@ -1663,6 +2268,11 @@ export interface components {
         Webhooks: {
             webhooks: components["schemas"]["Webhook"][];
         };
+        /**
+         * @description Why a delivery that fits the filter is not sent again.
+         * @enum {string}
+         */
+        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -1705,21 +2315,29 @@ export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
+export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
+export type ByStatus = components['schemas']['ByStatus'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelFigures = components['schemas']['ChannelFigures'];
+export type CleanUp = components['schemas']['CleanUp'];
+export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
 export type Connection = components['schemas']['Connection'];
+export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
+export type DayFigures = components['schemas']['DayFigures'];
 export type DeclaredType = components['schemas']['DeclaredType'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
+export type DeliveryFilter = components['schemas']['DeliveryFilter'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
@@ -1730,6 +2348,7 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type FieldError = components['schemas']['FieldError'];
+export type Figures = components['schemas']['Figures'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
 export type FilterTested = components['schemas']['FilterTested'];
@@ -1738,17 +2357,21 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
+export type Histogram = components['schemas']['Histogram'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
+export type Left = components['schemas']['Left'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventType = components['schemas']['NewEventType'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
+export type OneReplay = components['schemas']['OneReplay'];
 export type OneWebhook = components['schemas']['OneWebhook'];
 export type OneWorkspace = components['schemas']['OneWorkspace'];
 export type OpenProblem = components['schemas']['OpenProblem'];
@@ -1763,8 +2386,14 @@ export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayId = components['schemas']['ReplayId'];
+export type Replayed = components['schemas']['Replayed'];
+export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
+export type Retention = components['schemas']['Retention'];
+export type RetentionPatch = components['schemas']['RetentionPatch'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
 export type Role = components['schemas']['Role'];
 export type Rotate = components['schemas']['Rotate'];
@@ -1776,15 +2405,23 @@ export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
+export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type Sizes = components['schemas']['Sizes'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
+export type StateCounts = components['schemas']['StateCounts'];
+export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
+export type StoppedReplay = components['schemas']['StoppedReplay'];
+export type Storage = components['schemas']['Storage'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type Story = components['schemas']['Story'];
+export type StoryPage = components['schemas']['StoryPage'];
+export type StoryStep = components['schemas']['StoryStep'];
 export type Strip = components['schemas']['Strip'];
 export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
@@ -1799,9 +2436,11 @@ export type Topic = components['schemas']['Topic'];
 export type Trigger = components['schemas']['Trigger'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookCounts = components['schemas']['WebhookCounts'];
+export type WebhookFigures = components['schemas']['WebhookFigures'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
+export type WhyLeft = components['schemas']['WhyLeft'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
 export type WorkspaceName = components['schemas']['WorkspaceName'];
@@ -1882,6 +2521,8 @@ export interface operations {
                 eventType?: string;
                 /** @description One event. */
                 eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
                 /** @description One booking, contact, article … */
                 subject?: string;
                 /** @description Whom or where it went to. */
@@ -1911,6 +2552,158 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDeliveries: {
+        parameters: {
+            query: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description A table, or a JSON document a line. */
+                format: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHistogram: {
+        parameters: {
+            query?: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description At most so many, 1 to 200; default 60. One is exactly the time asked for. */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2754,6 +3547,97 @@ export interface operations {
             };
         };
     };
+    listReplays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replays"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSettings: {
         parameters: {
             query?: never;
@@ -2770,6 +3654,144 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cleanUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description Queued at this time or later; without it, in the last seven days. */
+                since?: components["schemas"]["Time"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStory: {
+        parameters: {
+            query?: {
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where something went to. */
+                recipient?: string;
+                /** @description One customer: an email address, a phone number in any spelling, or a name. */
+                customer?: string;
+                /** @description Events of a page, 1 to 200; default 50. */
+                limit?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoryPage"];
                 };
             };
             /** @description What is wrong, as problem+json */

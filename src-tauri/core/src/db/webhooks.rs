@@ -33,6 +33,8 @@ macro_rules! word_in_sql {
     };
 }
 
+pub(super) use word_in_sql;
+
 word_in_sql!(Format);
 word_in_sql!(Schedule);
 word_in_sql!(PausedReason);
@@ -75,7 +77,7 @@ impl Subscription {
 }
 
 /// A code and its arguments, from two columns.
-pub(super) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
+pub(crate) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
     let Some(code) = row.get::<_, Option<Code>>(code)? else {
         return Ok(None);
     };

@@ -1,11 +1,14 @@
 //! What the owner does with one delivery: again, closed, let go.
 
-use super::{DeliveryRow, Reason, Status, Trigger};
+use super::{Channel, DeliveryRow, Reason, Status, Trigger};
 use crate::changes::Topic;
 use crate::db;
+use crate::db::deliveries::DeliveryRecord;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
+use crate::integrations::Kind;
+use crate::outbox::target::{self, Stop};
 
 enum Wish {
     Retry,
@@ -55,19 +58,32 @@ impl Hub {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| {
-                let row = db::deliveries::get(tx.conn(), workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let row = db::deliveries::get(tx.conn(), workspace, id)?
+                    .ok_or_else(|| Error::not_found("delivery"))?;
                 let allowed = match wish {
-                    Wish::Retry => matches!(row.status, Status::Failed | Status::Unknown | Status::Held),
-                    Wish::Cancel => matches!(row.status, Status::Pending | Status::Held | Status::Failed | Status::Unknown),
+                    Wish::Retry => {
+                        matches!(row.status, Status::Failed | Status::Unknown | Status::Held)
+                    }
+                    Wish::Cancel => matches!(
+                        row.status,
+                        Status::Pending | Status::Held | Status::Failed | Status::Unknown
+                    ),
                     Wish::Release => row.status == Status::Held,
                 };
                 if !allowed {
                     return Err(Error::conflict(match row.status {
-                        Status::Success => "This got through already. To send it once more, replay it.",
+                        Status::Success => {
+                            "This got through already. To send it once more, replay it."
+                        }
                         Status::Sending => "This is being sent right now. Look again in a moment.",
                         Status::Pending => "This goes out by itself.",
                         _ => "This is closed.",
                     }));
+                }
+                if matches!(wish, Wish::Retry) && row.purged_at.is_some() {
+                    return Err(Error::conflict(
+                        "Its text was removed for its age. There is nothing left to send.",
+                    ));
                 }
                 if matches!(wish, Wish::Cancel) {
                     db::deliveries::cancel(tx.conn(), row.seq, now)?;
@@ -78,12 +94,12 @@ impl Hub {
                         tx.after_commit(move || lanes.look(&endpoint));
                     }
                 } else {
-                    match db::webhooks::by_endpoint(tx.conn(), &row.endpoint)? {
-                        None => return Err(Error::conflict("Its webhook was removed. There is nowhere to send it.")),
-                        Some(w) if w.paused_reason.is_some() => return Err(Error::conflict("Its webhook is paused. Resume that first; then it goes out by itself.")),
-                        Some(_) => {}
-                    }
-                    let trigger = if matches!(wish, Wish::Retry) { Trigger::Manual } else { Trigger::Auto };
+                    may_go(tx.conn(), row.channel, &row.endpoint)?;
+                    let trigger = if matches!(wish, Wish::Retry) {
+                        Trigger::Manual
+                    } else {
+                        Trigger::Auto
+                    };
                     db::deliveries::due_now(tx.conn(), row.seq, now, trigger)?;
                     let endpoint = row.endpoint.clone();
                     tx.after_commit(move || lanes.look(&endpoint));
@@ -96,12 +112,36 @@ impl Hub {
     }
 }
 
+/// Whether the endpoint of a delivery may be called now.
+pub(crate) fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
+    let provider = Kind::of(channel).map(Kind::provider_name);
+    let found = target::find(conn, endpoint)?;
+    let why = match (found.map(|to| to.stop), provider) {
+        (Some(None), _) => return Ok(()),
+        (None, None) => "Its webhook was removed. There is nowhere to send it.".into(),
+        (None, Some(who)) => {
+            format!("{who} is not set up. Set it up first; then it goes out by itself.")
+        }
+        (Some(Some(_)), None) => {
+            "Its webhook is paused. Resume that first; then it goes out by itself.".into()
+        }
+        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => {
+            format!("{who} is paused. Resume it first.")
+        }
+        (Some(Some(Stop::Hold(_))), Some(who)) => format!(
+            "{who} needs you first. See to that, and test it; then this goes out by itself."
+        ),
+    };
+    Err(Error::conflict(why))
+}
+
 /// What the owner can do with a delivery that stands so.
-pub(super) fn actions(status: Status, reason: Option<Reason>) -> Vec<super::Action> {
+pub(super) fn actions(record: &DeliveryRecord) -> Vec<super::Action> {
     use super::Action;
-    match status {
+    match record.status {
+        Status::Failed if record.purged_at.is_some() => vec![Action::Cancel],
         Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
-        Status::Held if reason == Some(Reason::Paused) => vec![Action::Cancel],
+        Status::Held if record.reason == Some(Reason::Paused) => vec![Action::Cancel],
         Status::Held => vec![Action::Release, Action::Cancel],
         Status::Pending => vec![Action::Cancel],
         Status::Sending | Status::Success | Status::Skipped | Status::Cancelled => Vec::new(),
