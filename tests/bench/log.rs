@@ -105,7 +105,7 @@ async fn measure() -> ExitCode {
         table.below(
             &format!("CPU of a delivery with {size} stored"),
             *cost,
-            least * 1.25,
+            (least * 125.0).round() / 100.0,
             "ms",
         );
     }
