@@ -1,10 +1,13 @@
-import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
+import { cleanup, configure, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { listenTo, open, wayIn, type Ask } from "../src/api/client";
 import { arrive } from "../src/state/route.svelte";
 import type { Changed } from "../src/api/schema";
+
+// A computer that is busy with other things is slow, not broken.
+configure({ asyncUtilTimeout: 5000 });
 
 const working = { word: "Working", shape: "tick-filled", role: "success" };
 const received = { word: "Received", shape: "tick-filled", role: "success" };
