@@ -1,7 +1,7 @@
 // The one door to the engine: by the desktop's command where there is one, else by HTTP.
 
 import { t } from "../i18n/say";
-import type { Changed, FieldError, Topic } from "./schema";
+import type { Changed, FieldError, Graceful, Topic } from "./schema";
 
 export interface Ask { method: string; path: string; body: string | null; workspace: string | null }
 export interface Answer { status: number; body: string }
@@ -23,6 +23,10 @@ export class Problem extends Error {
   /** What is wrong with one field. */
   about(path: string): string | undefined {
     return this.fields.find((field) => field.path === path)?.message;
+  }
+  /** What is wrong with one field or with a part of it. */
+  within(path: string): string | undefined {
+    return this.about(path) ?? this.fields.find((field) => field.path.startsWith(`${path}.`))?.message;
   }
 }
 
@@ -66,6 +70,12 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   return read as T;
 }
 
+/** The same, where what failed gracefully (a key store that is locked) is a problem too. */
+export async function achieve<T extends object>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await ask<T | Graceful>(method, path, body);
+  if ("gracefulFail" in answer) throw new Problem(200, answer.error);
+  return answer;
+}
 /** Whether an answer can become a file here. */
 export const canSave = (): boolean => transport.save !== undefined;
 export async function save(path: string, name: string): Promise<void> {

@@ -177,10 +177,6 @@ again-pace-free = As fast as the receiver takes them
 again-pace-some = At most { $said } a minute
 again-do = Send { $said }
 again-none = Send
-again-sent = { $count ->
-    [one] 1 is being sent again.
-   *[other] { $said } are being sent again.
-  }
 replay-progress = Sent again
 replay-stop = Stop
 closing-open = Close…
@@ -206,7 +202,10 @@ closing-done = { $count ->
 keep-them = Keep them
 body-title = What was sent
 story = Same booking, person or article
-story-all = Show all
+story-all = See the story
+story-see = See the story
+story-list = See the list
+story-more = Show more
 activity-count = { $count ->
     [one] 1 delivery
    *[other] { $said } deliveries
@@ -221,7 +220,6 @@ newer = Newer
 older = Older
 queued = Queued { $at }
 is-test = Test
-test-failed = The test of { $name } did not get through.
 passed = Passed
 see-activity = See its activity
 more-for = More for { $name }
@@ -283,9 +281,34 @@ got-through = Got through
 last-call = Last call
 nothing-yet = Nothing yet
 test = Send a test
+test-open = Send a test…
+test-another = Send another
+test-title = Send a test to “{ $name }”
+test-lead = One call, signed like every other. It is marked in the log and not counted.
+test-with = What it is sent
+test-plain = A plain test
+test-with-plain = A short message that says it is a test.
+test-with-sample = The sample of this event, as a real one would come.
+see-call = See request and answer
+back-to-webhooks = Back to Webhooks
+told-about = Told about
+filtered = only some
+webhook-parts = Parts of this webhook
+webhook-calls = Calls
+webhook-settings = Settings
+webhook-secret = Secret and code
+last-calls = Last calls
+what = What
+calls-none = Nothing was sent yet. Send a test, or wait for the next event.
 pause = Pause
 resume = Resume
 delete = Delete
+remove-title = Remove this webhook?
+remove-lead = It is not told about anything any more. { $waiting ->
+    [0] Nothing waits for it.
+    [one] The one call that waits for it is cancelled.
+   *[other] The { $waiting } calls that wait for it are cancelled.
+  } Its log stays in Activity.
 paused-now = { $name } is paused. What happens now is held for it.
 resumed-now = { $name } is told again. { $held ->
     [0] Nothing was held.
@@ -303,14 +326,101 @@ delete-do = Delete webhook
 secret-title = The secret of “{ $name }”
 secret-lead = Copy it into the receiving software now. It is shown only this once; Signalbox keeps it in this computer’s key store.
 secret-how = How the receiver checks it
-secret-how-more = Each call carries an HMAC-SHA256 over the time stamp, a full stop and the body, made with this secret. It stands in
+secret-how-more = Each call is signed with this secret, so that the receiver can tell it from anybody else’s. The programs below take only what is signed.
+secret-how-where = They are shown on the page of this webhook, in six languages.
 secret-kept = I have stored it
 secret-old = Time to change it
-days = { $days ->
-    [0] Today
-    [one] 1 day
-   *[other] { $days } days
-  }
+rotate-open = Change the secret…
+rotate-title = Change the secret of “{ $name }”?
+rotate-lead = A new secret is made and shown once. For a while both are valid, so that nothing is missed while the receiver learns the new one.
+rotate-hours = Both are valid for so many hours
+rotate-hours-hint = 0 to 168. You can finish earlier.
+rotate-hours-none = 0: the former secret ends at once. Calls that are signed with the new one may be turned away until the receiver knows it.
+rotate-do = Make a new secret
+rotated-lead = Copy the new secret into the receiving software now. It is shown only this once.
+rotated-until = The former one stays valid until { $at }. Once the receiver knows the new one, press “Finish now”.
+rotated-now = The former one is no longer valid.
+both-valid = Two secrets are valid until { $at }. Once the receiver knows the new one, finish: a test with the new one alone shows whether it does.
+finish-now = Finish now
+install = What it needs
+
+# Webhooks: settings
+set-where = Where it is
+set-filter = Only some of them
+set-filter-hint = By what is in the event. Without a condition, all are sent.
+set-how = How it is called
+set-format = What is sent
+format-payload = The event’s data alone
+format-payload-hint = The data exactly as it came in.
+format-envelope = With type and time around it
+format-envelope-hint = An object of type, timestamp and data. It counts from the next event on.
+set-timeout = Time limit, in seconds
+set-timeout-hint = 5 to 60. After that a call has not got through.
+set-rate = Calls a second at most
+set-rate-hint = 1 to 1,000. Empty: no limit.
+set-headers = Own headers
+set-headers-hint = For receivers that ask for a key of their own. Values are kept in the key store and not shown again.
+headers-dropped = The address leads elsewhere. So that nobody else gets them, the values of { $names } are dropped when you save; enter them again if this receiver should have them.
+header-new = New header
+header-name = Name of the header
+header-value = Value
+header-kept = Value is kept
+header-dropped = Will be dropped
+header-gone = Will be removed
+header-replace = Replace
+header-remove = Remove { $name }
+header-add = Add a header
+set-again = If it does not answer
+schedule-standard = Over three days
+schedule-exponential = With doubling gaps
+set-attempts = Tries after the first
+set-attempts-hint = 0 to 20.
+set-delay = First gap, in milliseconds
+set-delay-hint = 100 to 3,600,000. It doubles each time.
+gap-s = { $count } s
+gap-min = { $count } min
+gap-h = { $count } h
+gaps = Tried at once, then after { $gaps }. After the last try it is given up and needs you.
+gaps-none = Tried once. If that does not get through, it is given up and needs you.
+number-whole = Give a whole number.
+fields-wrong = Not saved: some fields are not right yet.
+unsaved = Not saved yet
+undo = Undo changes
+save = Save changes
+webhook-saved = { $name } was saved.
+
+# Webhooks: filter
+filter-match = How many must be true
+filter-match-all = All are true
+filter-match-any = At least one is true
+filter-line = Condition { $number }
+filter-path = What to look at
+filter-op = How to compare
+filter-value = With what
+filter-list = One, two, three
+filter-drop = Remove condition { $number }
+filter-add = Add a condition
+filter-try = Try it on past events
+filter-samples = Past events
+filter-fits = Sent
+filter-fits-not = Left out
+filter-text = Conditions, as JSON
+filter-text-hint = These conditions nest, so they are edited as text. Empty: all events.
+filter-no-json = This is not JSON yet. It must be an object.
+op-eq = is
+op-ne = is not
+op-gt = is more than
+op-gte = is at least
+op-lt = is less than
+op-lte = is at most
+op-contains = contains
+op-in = is one of
+op-exists = is there
+op-missing = is not there
+kind-number = as a number
+kind-text = as text
+kind-yes-no = as yes or no
+kind-nothing = as nothing
 
 # Connect your software
 connect-lead = Whatever takes your bookings tells Signalbox. It answers at once, with or without internet.
