@@ -2,11 +2,14 @@
 
 /** The rules of its style sheets become attributes, since the frame applies no sheet; a link leads nowhere. */
 export function letter(html: string): string {
-  const read = new DOMParser().parseFromString(html, "text/html");
+  // Even a page that is only read may not hold a style sheet here; its text lies in something harmless.
+  const read = new DOMParser().parseFromString(html.replace(/<style\b/gi, "<textarea data-sheet").replace(/<\/style\s*>/gi, "</textarea>"), "text/html");
   for (const one of read.querySelectorAll("script, base, meta, link, object, embed, iframe, form")) one.replaceWith(...(one.tagName === "FORM" ? one.childNodes : []));
+  // A picture from elsewhere would tell its sender that it was looked at.
+  for (const one of read.querySelectorAll("img[src]:not([src^='data:'])")) one.removeAttribute("src");
   const base = read.createElement("base");
   base.target = "_blank";
-  for (const sheet of read.querySelectorAll("style")) {
+  for (const sheet of read.querySelectorAll("[data-sheet]")) {
     inline(read, sheet.textContent ?? "");
     sheet.remove();
   }

@@ -475,6 +475,11 @@ kind-email = Email
 kind-sms = Texts
 kind-calendar = Google Calendar
 kind-storage = Files
+called-email = SendGrid
+called-sms = Twilio
+called-calendar = Google Calendar
+called-storage = your storage
+storage-is = Your storage
 kind-of-email = SendGrid
 kind-of-sms = Twilio
 kind-of-calendar = With your Google account
@@ -502,8 +507,7 @@ receivers-count = { $count ->
   }
 receivers-told = { $count ->
     [0] All are paused.
-    [one] One receiver is told, and its calls get through.
-   *[other] { $count } receivers are told, and their calls get through.
+   *[other] Their calls get through.
   }
 see-receivers = See receivers
 not-set-up = Not set up
@@ -516,30 +520,27 @@ replace-key = Replace key…
 disconnect-open = Disconnect…
 choose-calendar = Choose calendar
 sign-in-again = Sign in again…
-problem-waiting-said = { $count ->
-    [one] 1 waits.
-   *[other] { $count } wait.
-  }
 released-many = { $count ->
     [one] The one that waited goes out now.
    *[other] The { $count } that waited go out now.
   }
 optional = { $label } (optional)
-save = Save
+check-title = Test { $name }
+test-it = Test…
+test-now = Test now
 
 # Setting one up
 set-up-title = Set up { $name }
-set-up-lead-email = SendGrid carries your emails. The key is tested before anything is saved.
-set-up-lead-sms = Twilio carries your texts. The account is tested before anything is saved.
+set-up-lead-email = SendGrid carries your emails. The key is tested first, kept in this computer’s key store only, and never shown again.
+set-up-lead-sms = Twilio carries your texts. The token is tested first, kept in this computer’s key store only, and never shown again.
 set-up-lead-calendar = The access is tested before anything is saved.
-set-up-lead-storage = Your files go into a bucket of yours. A tiny file is stored and deleted again before anything is saved.
+set-up-lead-storage = Your files go into a bucket of yours. The keys are tested first with a tiny file, kept in this computer’s key store only, and never shown again.
 set-up-do = Test and save
 set-up-test-to = Then a test goes there before it is saved.
 settings-title = Settings of { $name }
 settings-lead = Change what you like; keys stay where they are and need not be typed again.
 key-title = Replace the key of { $name }
 key-lead = The new one is tested first. Only if it works does it take the place of the old one, which is then forgotten.
-key-store = Kept in this computer’s key store, and never shown again.
 replace = Replace
 replace-do = Test and replace
 secret-in-store = In the key store
@@ -580,7 +581,10 @@ disconnect-waits = { $count ->
     [one] Held: the one that waits.
    *[other] Held: the { $count } that wait.
   }
-disconnect-waits-more = It goes out once this is set up again, unless you close it.
+disconnect-waits-more = { $count ->
+    [one] It goes out once this is set up again, unless you close it.
+   *[other] They go out once this is set up again, unless you close them.
+  }
 disconnect-do = Disconnect
 
 # Signing in with Google
@@ -667,7 +671,7 @@ size = Size
 stored = Stored
 stored-at = Stored at
 stopped = Stopped
-link-copy = Copy link
+link-copy = Link…
 link-title = A link to { $name }
 link-lead = Whoever has it can read this file, without an account, until it ends.
 link-ends = It ends

@@ -3,6 +3,7 @@
 import { achieve, ask, openLink } from "../api/client";
 import type { Calendars, Flow, FlowState, Preset } from "../api/coming";
 import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
+import { t } from "../i18n/say";
 import { live } from "./live.svelte";
 
 const AT = "/api/integrations";
@@ -70,6 +71,7 @@ export const opens = (url: string): void => {
 
 // ---- how several stand, in one
 
+export const notSetUp: State = { word: t("not-set-up"), shape: "dashed-round", role: "muted" };
 const gravity: Role[] = ["failed", "held", "unknown", "waiting", "accent", "success", "muted"];
 /** The one that needs the owner most. */
 export const gravest = <One extends { state: State }>(all: readonly One[]): One | undefined => [...all].sort((one, other) => gravity.indexOf(one.state.role) - gravity.indexOf(other.state.role))[0];
