@@ -13,7 +13,9 @@
 )]
 
 mod load;
+mod log;
 mod relay;
+mod upload;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -41,11 +43,25 @@ const DRAIN: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("relay") {
-        relay::run(arguments.collect());
-        return ExitCode::SUCCESS;
+    let what = arguments.next();
+    match what.as_deref() {
+        Some("relay") => {
+            relay::run(arguments.collect());
+            return ExitCode::SUCCESS;
+        }
+        Some("storage") => {
+            upload::serve(&arguments.next().expect("a folder"));
+            return ExitCode::SUCCESS;
+        }
+        Some("log") => return log::run(),
+        _ => {}
     }
     let mut table = Table::default();
+    // `cargo bench -- upload` measures that alone.
+    if what.as_deref() == Some("upload") {
+        upload::measure(&mut table, folder().path());
+        return table.print();
+    }
     let disk = folder();
     table.figure(
         "fsync of 4 KiB appended",
@@ -153,6 +169,8 @@ fn main() -> ExitCode {
         );
     }
     bench.fan_out(&disk, &mut table);
+    drop(shop);
+    upload::measure(&mut table, disk.path());
     table.print()
 }
 

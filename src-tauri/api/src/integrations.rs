@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use signalbox_core::Hub;
 use signalbox_core::integrations::{
-    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email,
+    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email, storage,
 };
 
 use crate::problem::{Problem, Result};
@@ -49,6 +49,7 @@ fn not_yet(kind: Kind) -> Problem {
 #[allow(dead_code, reason = "only described; each kind is read by itself")]
 pub(crate) enum IntegrationSetup {
     Email(email::Setup),
+    Storage(storage::Setup),
 }
 
 /// What is to be different; its members are the kind's own.
@@ -57,6 +58,7 @@ pub(crate) enum IntegrationSetup {
 #[allow(dead_code, reason = "only described; each kind is read by itself")]
 pub(crate) enum IntegrationPatch {
     Email(email::Patch),
+    Storage(storage::Patch),
 }
 
 /// What was disconnected.
@@ -95,7 +97,8 @@ pub(crate) async fn configure(
     let bytes = read(body, MAX_BODY_BYTES).await?;
     let setup = match kind {
         Kind::Email => Setup::Email(parse(&bytes)?),
-        Kind::Sms | Kind::Calendar | Kind::Storage => return Err(not_yet(kind)),
+        Kind::Storage => Setup::Storage(parse(&bytes)?),
+        Kind::Sms | Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(
         hub.configure_integration(caller.workspace, setup).await?,
@@ -117,7 +120,8 @@ pub(crate) async fn update(
     let bytes = read(body, MAX_BODY_BYTES).await?;
     let patch = match kind {
         Kind::Email => Patch::Email(parse(&bytes)?),
-        Kind::Sms | Kind::Calendar | Kind::Storage => return Err(not_yet(kind)),
+        Kind::Storage => Patch::Storage(parse(&bytes)?),
+        Kind::Sms | Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(hub.update_integration(caller.workspace, patch).await?))
 }

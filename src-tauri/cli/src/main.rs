@@ -8,10 +8,15 @@ mod deliveries;
 mod doctor;
 mod door;
 mod events;
+mod files;
 mod given;
+mod integrations;
 mod listen;
 mod said;
 mod serve;
+mod settings;
+mod stats;
+mod story;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -68,11 +73,29 @@ enum Command {
     /// Webhooks: other software that is told about events
     #[command(subcommand)]
     Webhook(webhooks::Command),
+    /// Integrations: email, texts, calendar, storage
+    #[command(subcommand)]
+    Integrations(integrations::Command),
+    /// Email
+    #[command(subcommand)]
+    Email(integrations::Email),
     /// Record an event
     Event(events::Record),
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Files in the workspace's storage
+    #[command(subcommand)]
+    Files(files::Command),
+    /// What went out, in figures
+    Stats(stats::Stats),
+    /// Everything about one booking or one customer
+    Story(story::Story),
+    /// How long things are kept, and how much room they take
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Remove now what is old enough to go
+    CleanUp(settings::CleanUp),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -134,8 +157,15 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Workspace(command) => command.run(&door, screen).await,
         Command::Token(command) => command.run(&door, screen).await,
         Command::Webhook(command) => command.run(&door, screen).await,
+        Command::Integrations(command) => command.run(&door, screen).await,
+        Command::Email(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
+        Command::Files(command) => command.run(&door, screen).await,
+        Command::Stats(stats) => stats.run(&door, screen).await,
+        Command::Story(story) => story.run(&door, screen).await,
+        Command::Settings(command) => command.run(&door, screen).await,
+        Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

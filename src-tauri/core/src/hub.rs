@@ -45,6 +45,7 @@ pub struct Hub {
     network_changed: AtomicBool,
     /// Items of webhooks in the key store are read, altered and written by one at a time.
     pub(crate) altering_items: tokio::sync::Mutex<()>,
+    pub(crate) replaying: crate::deliveries::replay::Replaying,
     /// Held for as long as this process owns the folder.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -59,7 +60,7 @@ struct Serving {
 struct Running {
     dispatch: crate::outbox::Dispatch,
     stop: watch::Sender<bool>,
-    worker: tokio::task::JoinHandle<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// One thing that was looked at.
@@ -116,8 +117,14 @@ impl Hub {
             running: Mutex::default(),
             network_changed: AtomicBool::new(false),
             altering_items: tokio::sync::Mutex::default(),
+            replaying: crate::deliveries::replay::Replaying::default(),
             lock: Mutex::new(Some(lock)),
         }))
+    }
+
+    /// Where moments come from.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Makes the first workspace on an empty home.
@@ -147,11 +154,18 @@ impl Hub {
         }
         let (dispatch, at_intake) = tokio::sync::mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let worker = tokio::spawn(worker::run(self.clone(), at_intake, stopped));
+        let tasks = vec![
+            tokio::spawn(worker::run(self.clone(), at_intake, stopped.clone())),
+            tokio::spawn(crate::deliveries::replay::run(
+                self.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::retention::run(self.clone(), stopped)),
+        ];
         *running = Some(Running {
             dispatch,
             stop,
-            worker,
+            tasks,
         });
     }
 
@@ -161,9 +175,11 @@ impl Hub {
         self.lanes.close();
         let running = guard(&self.running).take();
         if let Some(running) = running {
-            // An error says that the worker has ended by itself.
+            // An error says that they have ended by themselves.
             let _ = running.stop.send(true);
-            let _ = running.worker.await;
+            for task in running.tasks {
+                let _ = task.await;
+            }
         }
         if tokio::time::timeout(LAST_CALLS, self.lanes.empty())
             .await

@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again what fits a filter, or counts it. It is queued from then on, in waves. */
+        post: operations["replayDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -134,26 +151,6 @@ export interface paths {
         get: operations["getDoctor"];
         put?: never;
         post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/api/email/send": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Sends an email and waits for the first try, at most 15 s. What does not go out, or not yet, is a
-         *     graceful failure with status 200; with `willRetry` it goes on by itself.
-         */
-        post: operations["sendEmail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -254,7 +251,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is set up, and how it stands. */
+        /** What is set up. */
         get: operations["listIntegrations"];
         put?: never;
         post?: never;
@@ -379,55 +376,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/api/integrations/{kind}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Sets an integration up, or replaces its key: tested first, then saved. What the provider refuses
-         *     is a graceful failure with status 200, and nothing is saved. What could not be tested now is
-         *     saved with that result.
-         */
-        post: operations["configureIntegration"];
-        /**
-         * Disconnects an integration: its settings and secrets are forgotten, its log stays, and what waits
-         *     is held until it is set up again or closed.
-         */
-        delete: operations["disconnectIntegration"];
-        options?: never;
-        head?: never;
-        /**
-         * Changes an integration, pauses it (`isActive: false`) or resumes it. Another scheme, host or port
-         *     of its base URL needs the secret in the same request (422 `secret_required`).
-         */
-        patch: operations["updateIntegration"];
-        trace?: never;
-    };
-    "/api/integrations/{kind}/test": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Looks whether an integration works: without side effects, or by a test sent to `testTo`. A test
-         *     that fails is a result, with status 200.
-         */
-        post: operations["testIntegration"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/api/openapi.json": {
         parameters: {
             query?: never;
@@ -482,6 +430,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The replays that run, and those of the last seven days. */
+        get: operations["listReplays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One replay, and how far it is. */
+        get: operations["getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a replay: what it queued and is not out is closed, nothing more is queued. */
+        post: operations["cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -493,6 +492,24 @@ export interface paths {
         get: operations["getSettings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Alters what the owner can set. */
+        patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/api/settings/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes now what is old enough, or counts it. */
+        post: operations["cleanUp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -596,24 +613,11 @@ export interface components {
          * @enum {string}
          */
         Action: "retry" | "cancel" | "release";
-        /** @description One address or several. */
-        Addresses: string | string[];
         /**
          * @description What the arm shows: it speaks for the whole.
          * @enum {string}
          */
         Arm: "clear" | "needs_you" | "paused" | "offline";
-        /** @description A file that goes with an email: its bytes, or where it lies in the storage. */
-        Attachment: {
-            /** @description Its bytes. */
-            contentBase64?: string | null;
-            /** @description `application/pdf` */
-            contentType: string;
-            /** @description What it is called. */
-            filename: string;
-            /** @description The key of a stored file, instead of its bytes. */
-            key?: string | null;
-        };
         /** @description One try. Written when it starts, completed once, never changed afterwards. */
         Attempt: {
             code?: components["schemas"]["Code"] | null;
@@ -681,19 +685,30 @@ export interface components {
             primary: boolean;
         };
         /** @description Google Calendar. */
-        CalendarIntegration: components["schemas"]["IntegrationStanding"] & {
+        CalendarIntegration: {
             /** @description The account's primary calendar. */
             account?: string | null;
             /** @description The chosen calendar. */
             calendarId?: string | null;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description Who provides it. */
+            provider: string;
             /** @description What was permitted. */
             scopes: string[];
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
         };
         /**
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "unknown" | "secret_old";
+        Cause: "keychain" | "gone" | "failing" | "blocked_address" | "failed" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -712,13 +727,43 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Whether to clean up, or only to count. */
+        CleanUp: {
+            /** @description True: only counts what would go. */
+            dryRun?: boolean;
+        };
+        /** @description What went for its age, or would. */
+        CleanedUp: {
+            /**
+             * Format: int64
+             * @description Bytes of text that went.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Deliveries that went with them.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events that went altogether.
+             */
+            events: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Events that lost their texts.
+             */
+            texts: number;
+        };
         /**
          * @description Why something outside did not work.
          * @enum {string}
          */
         Code: "not_configured" | "disabled" | "offline" | "unreachable" | "timed_out" | "rate_limited" | "provider_down" | "sign_in_expired" | "credentials_rejected" | "rejected" | "blocked_address" | "keychain_unavailable" | "not_found" | "internal";
-        /** @description How setting up or changing an integration went. */
-        ConfiguredIntegration: components["schemas"]["SavedIntegration"] | components["schemas"]["RefusedIntegration"];
         /** @description What *Connect your software* shows. */
         Connection: {
             /** @description Where programs of this computer reach Signalbox. */
@@ -727,6 +772,11 @@ export interface components {
             /** @description Why there is no address, as a sentence. */
             problem?: string | null;
         };
+        /**
+         * @description What a replay sends.
+         * @enum {string}
+         */
+        Content: "original" | "current";
         /** @description Figures of a day. */
         Counts: {
             /**
@@ -802,12 +852,73 @@ export interface components {
             actions: components["schemas"]["Action"][];
             /** @description Oldest first. */
             attempts: components["schemas"]["Attempt"][];
-            /** @description The body of every attempt, exactly. */
+            /** @description The body of every attempt, exactly; empty once it was removed for its age. */
             body: string;
             /** @description Why, and what follows; null when the sentence says it all. */
             explanation?: string | null;
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description What is true of it, first. */
             sentence: string;
+        };
+        /** @description Which deliveries, in which order, from where on. */
+        DeliveryFilter: {
+            /**
+             * @description One automation.
+             * @default null
+             */
+            automationId: string | null;
+            /**
+             * @description One channel, or several with commas.
+             * @default null
+             */
+            channel: string | null;
+            /** @default null */
+            eventId: components["schemas"]["EventId"] | null;
+            /**
+             * @description One event type, or several with commas.
+             * @default null
+             */
+            eventType: string | null;
+            /**
+             * @description One delivery, or several with commas.
+             * @default null
+             */
+            ids: string | null;
+            /**
+             * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+             *     a beginning.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * @description Whom or where it went to.
+             * @default null
+             */
+            recipient: string | null;
+            /** @default null */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * @description One status, or several with commas.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * @description One booking, contact, article …
+             * @default null
+             */
+            subject: string | null;
+            /**
+             * @description True: only tests; false: none.
+             * @default null
+             */
+            test: boolean | null;
+            /** @default null */
+            until: components["schemas"]["Time"] | null;
+            /**
+             * @description One webhook, or several with commas.
+             * @default null
+             */
+            webhookId: string | null;
         };
         DeliveryId: string;
         /** @description A page of the log. */
@@ -879,70 +990,28 @@ export interface components {
             /** @description Who gets it, by name: "Cash desk". */
             who: string;
         };
-        /** @description What was disconnected. */
-        Disconnected: {
-            /**
-             * Format: int64
-             * @description Deliveries that wait until it is set up again.
-             */
-            held: number;
-            /** @description A sentence. */
-            message: string;
-            /** @description Always true. */
-            success: boolean;
-        };
-        /** @description An email that the provider accepted. Whether it was delivered, SendGrid does not say. */
-        EmailAccepted: {
-            /** @description Where it stands in the log. */
-            deliveryId: components["schemas"]["DeliveryId"];
-            /** @description True: it was sent before, under the same key. */
-            duplicate: boolean;
-            /** @description What the provider calls it, if it said. */
-            messageId?: string | null;
-            /** @description Always true. */
-            success: boolean;
-        };
         /** @description Email through SendGrid. */
-        EmailIntegration: components["schemas"]["IntegrationStanding"] & {
-            /** @description Where SendGrid is. */
-            apiBaseUrl?: string | null;
+        EmailIntegration: {
             /** @description The sender's address. */
             fromEmail?: string | null;
             /** @description The sender's name. */
             fromName?: string | null;
-        };
-        /** @description What is to be different: `PATCH /api/integrations/email`. */
-        EmailPatch: {
-            /** @description Where SendGrid is. Another scheme, host or port needs the key in the same request. */
-            apiBaseUrl?: string | null;
-            apiKey?: components["schemas"]["Secret"] | null;
-            /** @description The sender's address. */
-            fromEmail?: string | null;
-            /** @description The sender's name; null for none. */
-            fromName?: string | null;
-            /** @description False pauses, true resumes and lets go what was held. */
-            isActive?: boolean | null;
-            whenPaused?: components["schemas"]["WhenPaused"] | null;
-        };
-        /** @description How sending an email went. */
-        EmailSent: components["schemas"]["EmailAccepted"] | components["schemas"]["Graceful"];
-        /** @description SendGrid to be set up: `POST /api/integrations/email`. */
-        EmailSetup: {
-            /** @description Where SendGrid is; else `https://api.sendgrid.com`, for EU accounts `https://api.eu.sendgrid.com`. */
-            apiBaseUrl?: string | null;
-            /** @description A key of SendGrid's that may send mail. */
-            apiKey: components["schemas"]["Secret"];
-            /** @description The sender's address, verified at SendGrid. */
-            fromEmail: string;
-            /** @description The sender's name. */
-            fromName?: string | null;
-            /** @description Sends a test there before it is saved. */
-            testTo?: string | null;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description Who provides it. */
+            provider: string;
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
         };
         /** @description An event as it is read back. */
         Event: {
-            /** @description Exactly as it was handed in. */
-            data: Record<string, unknown>;
+            /** @description Exactly as it was handed in; null once it was removed for its age. */
+            data?: Record<string, unknown> | null;
             /** @description What it became; only when one event is asked for. */
             deliveries?: components["schemas"]["DeliveryRow"][] | null;
             /** @description Its id, also the `webhook-id` of its calls. */
@@ -951,6 +1020,7 @@ export interface components {
             label: string;
             /** @description When it happened. */
             occurredAt: components["schemas"]["Time"];
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description When it was recorded. */
             receivedAt: components["schemas"]["Time"];
             /** @description Who handed it in: a token's name, `window` or `signalctl`. */
@@ -987,24 +1057,6 @@ export interface components {
         };
         EventTypes: {
             eventTypes: components["schemas"]["EventType"][];
-        };
-        /** @description One thing that has to be filled in to set an integration up. */
-        Field: {
-            /** @description What can be chosen; for [`Input::Choice`] only. */
-            choices?: string[];
-            /** @description Something it may look like. */
-            example?: string | null;
-            find?: components["schemas"]["Link"] | null;
-            /** @description What it is and what it is for. */
-            help: string;
-            /** @description How it is filled in. */
-            input: components["schemas"]["Input"];
-            /** @description What people call it. */
-            label: string;
-            /** @description The member of the request. */
-            name: string;
-            /** @description Whether it must be there. */
-            required: boolean;
         };
         /** @description One field of a request that is wrong, and what would be right. */
         FieldError: {
@@ -1118,74 +1170,6 @@ export interface components {
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
         };
-        /**
-         * @description How a field is filled in.
-         * @enum {string}
-         */
-        Input: "text" | "secret" | "email" | "phone" | "url" | "switch" | "choice";
-        /**
-         * @description What an integration is for.
-         * @enum {string}
-         */
-        IntegrationKind: "email" | "sms" | "calendar" | "storage";
-        /** @description What is to be different; its members are the kind's own. */
-        IntegrationPatch: components["schemas"]["EmailPatch"];
-        /** @description What is to be set up; its members are the kind's own. */
-        IntegrationSetup: components["schemas"]["EmailSetup"];
-        /** @description What is true of an integration of any kind. */
-        IntegrationStanding: {
-            /** @description The last seven days, oldest first, in the workspace's zone. */
-            days: components["schemas"]["Day"][];
-            /**
-             * Format: int64
-             * @description Deliveries that were given up.
-             */
-            failed: number;
-            /** @description What has to be filled in to set it up. */
-            fields: components["schemas"]["Field"][];
-            /**
-             * Format: int64
-             * @description Deliveries that wait for a cause to go away.
-             */
-            held: number;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastSuccess?: components["schemas"]["Time"] | null;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description What of it needs the owner most, if anything does. */
-            problemId?: string | null;
-            /** @description Who provides it. */
-            provider: string;
-            /** @description The same for people: "SendGrid". */
-            providerName: string;
-            /** @description What is true, in words. */
-            sentence: string;
-            /** @description Word, shape and role. */
-            state: components["schemas"]["State"];
-            /**
-             * Format: double
-             * @description Share of deliveries that got through, 0 to 1; from 20 ended deliveries on.
-             */
-            successRate?: number | null;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
-            /**
-             * Format: int64
-             * @description Deliveries that are due now or later.
-             */
-            waiting: number;
-            /** @description What becomes of what comes in while it is not active. */
-            whenPaused: components["schemas"]["WhenPaused"];
-        };
-        /** @description Whom to send a test to; nobody is only a look at the key. */
-        IntegrationTest: {
-            /** @description An address of your own. */
-            testTo?: string | null;
-        };
         /** @description `GET /api/integrations` */
         Integrations: {
             /** @description Google Calendar. */
@@ -1204,12 +1188,17 @@ export interface components {
          * @enum {string}
          */
         Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
-        /** @description A place at the provider, to be opened in a browser. */
-        Link: {
-            /** @description "Open billing" */
-            label: string;
-            /** @description Where it is. */
-            url: string;
+        /** @description Deliveries that fit the filter and are left out. */
+        Left: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description Why. */
+            reason: components["schemas"]["WhyLeft"];
+            /** @description The same as a sentence. */
+            sentence: string;
         };
         /** @description What was done, as a sentence. */
         Message: {
@@ -1243,6 +1232,20 @@ export interface components {
             schema?: Record<string, unknown> | null;
             /** @description `[a-z0-9_]+(\.[a-z0-9_]+)+`, such as `gift_card.sold`. */
             type: string;
+        };
+        /** @description What is to be sent again. */
+        NewReplay: {
+            /** @description What is sent; `original` unless said otherwise. */
+            content?: components["schemas"]["Content"];
+            /** @description True: only counts what a run would queue. */
+            dryRun?: boolean;
+            /** @description Which deliveries: the members of the query of `GET /api/deliveries`, without those about pages. */
+            filter: components["schemas"]["DeliveryFilter"];
+            /**
+             * Format: int32
+             * @description So many a minute, 1 to 6,000; null is as fast as the receivers take them.
+             */
+            perMinute?: number | null;
         };
         /** @description A token to be made. */
         NewToken: {
@@ -1303,6 +1306,10 @@ export interface components {
             /** @description With its deliveries. */
             event: components["schemas"]["Event"];
         };
+        OneReplay: {
+            /** @description How far it is. */
+            replay: components["schemas"]["Replay"];
+        };
         OneWebhook: {
             webhook: components["schemas"]["Webhook"];
         };
@@ -1330,9 +1337,8 @@ export interface components {
             first: components["schemas"]["DeliveryRow"][];
             /** @description The same for as long as the cause is. */
             id: string;
-            /** @description `webhooks`, or the kind of the integration. */
+            /** @description Always `webhooks` here. */
             integration: string;
-            link?: components["schemas"]["Link"] | null;
             /** @description Since when. */
             since: components["schemas"]["Time"];
             /** @description Word, shape and role. */
@@ -1392,7 +1398,6 @@ export interface components {
         ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
-            channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
             /** @description Always false. */
@@ -1412,7 +1417,7 @@ export interface components {
          * @description Why a delivery stands where it stands.
          * @enum {string}
          */
-        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner";
+        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner" | "replayed" | "text_purged";
         /** @description What the caller learns once the event is durable. */
         Recorded: {
             /**
@@ -1429,16 +1434,77 @@ export interface components {
             /** @description What in `data` looks odd. It was taken as it is. */
             warnings: components["schemas"]["FieldError"][];
         };
-        /** @description An integration that the provider refused. */
-        RefusedIntegration: components["schemas"]["Graceful"] & {
-            /** @description The same sentence as `error`. */
-            message: string;
-        };
         /** @description A row that was not recorded; the others are. */
         RefusedRow: {
             errors: components["schemas"]["FieldError"][];
             /** @description Always false. */
             success: boolean;
+        };
+        /** @description Many being sent again, and how far that is. */
+        Replay: {
+            /**
+             * Format: int64
+             * @description Closed, or never queued because it was stopped.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /** @description Its id. */
+            id: components["schemas"]["ReplayId"];
+            /** @description Something of it waits. */
+            isRunning: boolean;
+            /**
+             * Format: int32
+             * @description So many a minute at most.
+             */
+            perMinute?: number | null;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            sent: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description When it began. */
+            startedAt: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description All of it: `sent`, `failed`, `waiting` and `cancelled` together.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Queued and not final, or not queued yet.
+             */
+            waiting: number;
+        };
+        ReplayId: string;
+        /** @description What is sent again, or would be. */
+        Replayed: {
+            /** @description The others. */
+            excluded: components["schemas"]["Left"][];
+            /**
+             * Format: int64
+             * @description How many deliveries fit the filter.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description How many of them are sent again. They are queued from now on, one after the other.
+             */
+            queued: number;
+            replayId?: components["schemas"]["ReplayId"] | null;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        Replays: {
+            /** @description Newest first. */
+            replays: components["schemas"]["Replay"][];
         };
         /** @description What to do about a problem. */
         Resolve: {
@@ -1456,6 +1522,32 @@ export interface components {
             message: string;
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description How long things are kept. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Days until the rows go too; null is never.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description Days until texts and bodies go; 0 is never.
+             */
+            textsDays: number;
+        };
+        /** @description What is altered about it. */
+        RetentionPatch: {
+            /**
+             * Format: int32
+             * @description 1 to 36,500 and not fewer than `textsDays`; null is for ever.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description 0 to 36,500; 0 is for ever.
+             */
+            textsDays?: number | null;
         };
         RetriedDelivery: {
             /** @description As it stands now. */
@@ -1500,22 +1592,6 @@ export interface components {
         };
         /** @description How one row of a batch fared. */
         RowResult: components["schemas"]["Recorded"] | components["schemas"]["RefusedRow"];
-        /** @description An integration that was saved. */
-        SavedIntegration: {
-            /** @description A sentence: whether it works, or why that is not known yet. */
-            message: string;
-            /**
-             * Format: int64
-             * @description Deliveries that waited for this and go out now.
-             */
-            released: number;
-            /** @description Always true. */
-            success: boolean;
-            /** @description Why the test could not be made. */
-            testError?: string | null;
-            /** @description `success` or `failed`; null when there was nothing to test. */
-            testStatus?: string | null;
-        };
         /**
          * @description How the gaps between tries grow.
          * @enum {string}
@@ -1526,8 +1602,6 @@ export interface components {
          * @enum {string}
          */
         Scope: "events" | "full";
-        /** Format: password */
-        Secret: string;
         /** @description How old a signing secret is. */
         SecretAge: {
             /** @description From 180 days on: time to change it. */
@@ -1536,22 +1610,71 @@ export interface components {
             sentence: string;
         };
         /** @description What the owner can set. */
-        Settings: {
+        Settings: components["schemas"]["Storage"] & {
             /**
              * Format: int32
              * @description The port that programs reach Signalbox at.
              */
             port: number;
         };
+        /** @description What the owner alters. */
+        SettingsPatch: {
+            /** @description How long things are kept. */
+            retention?: components["schemas"]["RetentionPatch"];
+        };
         /**
          * @description Round runs, square holds, eight sides stop, a diamond asks, a triangle warns.
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description How much room things take, in bytes where nothing else is said. */
+        Sizes: {
+            /**
+             * Format: int64
+             * @description The database, with what is free in it: its pages.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Deliveries, by the numbers of the first and the last: so many at most.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events, by the numbers of the first and the last: so many at most.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description What is free on the disk; null where the system does not say.
+             */
+            freeDisk?: number | null;
+            /**
+             * Format: int64
+             * @description The search index: its file.
+             */
+            searchIndex: number;
+            /**
+             * Format: int64
+             * @description Texts and bodies, estimated from 200 events all over the log.
+             */
+            texts: number;
+        };
         /** @description Texts through Twilio. */
-        SmsIntegration: components["schemas"]["IntegrationStanding"] & {
+        SmsIntegration: {
             /** @description The sender's number. */
             fromNumber?: string | null;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description Who provides it. */
+            provider: string;
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
         };
         /** @description A program that receives a webhook and verifies it. */
         Snippet: {
@@ -1590,14 +1713,45 @@ export interface components {
          * @enum {string}
          */
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
+        StoppedReplay: {
+            /**
+             * Format: int64
+             * @description How many deliveries were closed, or will not be queued.
+             */
+            cancelled: number;
+            /** @description As it stands now. */
+            replay: components["schemas"]["Replay"];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description How long things are kept, and how much room they take. */
+        Storage: {
+            /** @description How long. */
+            retention: components["schemas"]["Retention"];
+            /** @description Both in words. */
+            sentence: string;
+            /** @description How much. */
+            sizes: components["schemas"]["Sizes"];
+        };
         /** @description File storage. */
-        StorageIntegration: components["schemas"]["IntegrationStanding"] & {
+        StorageIntegration: {
             /** @description The bucket. */
             bucketName?: string | null;
             /** @description Where it is, if not AWS. */
             endpoint?: string | null;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description Who provides it. */
+            provider: string;
             /** @description Its region. */
             region?: string | null;
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
         };
         /** @description An event on *Today* and what became of it. */
         Story: {
@@ -1682,34 +1836,6 @@ export interface components {
         };
         /** @description How a test of a webhook went: one attempt. */
         Tested: components["schemas"]["TestPassed"] | components["schemas"]["TestFailed"];
-        /** @description A test that went badly. */
-        TestedBadly: components["schemas"]["Graceful"] & {
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description The same sentence as `error`. */
-            message: string;
-        };
-        /** @description How a test of an integration went. */
-        TestedIntegration: components["schemas"]["TestedWell"] | components["schemas"]["TestedBadly"];
-        /** @description A test that went well. */
-        TestedWell: {
-            deliveryId?: components["schemas"]["DeliveryId"] | null;
-            /**
-             * Format: int64
-             * @description How long it took.
-             */
-            durationMs: number;
-            /** @description When it was. */
-            lastTested: components["schemas"]["Time"];
-            /** @description A sentence. */
-            message: string;
-            /**
-             * Format: int64
-             * @description Deliveries that waited for this and go out now.
-             */
-            released: number;
-            /** @description Always true. */
-            success: boolean;
-        };
         /** Format: date-time */
         Time: string;
         /** @description What *Today* shows. */
@@ -1747,7 +1873,7 @@ export interface components {
          * @description What a screen may be showing.
          * @enum {string}
          */
-        Topic: "events" | "deliveries" | "webhooks" | "integrations" | "tokens" | "workspaces" | "network";
+        Topic: "events" | "deliveries" | "webhooks" | "tokens" | "workspaces" | "network";
         /**
          * @description What made an attempt happen.
          * @enum {string}
@@ -1903,10 +2029,10 @@ export interface components {
             webhooks: components["schemas"]["Webhook"][];
         };
         /**
-         * @description What becomes of what comes in while an integration is not active.
+         * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
-        WhenPaused: "hold" | "skip";
+        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -1944,9 +2070,7 @@ export interface components {
     pathItems: never;
 }
 export type Action = components['schemas']['Action'];
-export type Addresses = components['schemas']['Addresses'];
 export type Arm = components['schemas']['Arm'];
-export type Attachment = components['schemas']['Attachment'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
@@ -1957,9 +2081,11 @@ export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type CleanUp = components['schemas']['CleanUp'];
+export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
-export type ConfiguredIntegration = components['schemas']['ConfiguredIntegration'];
 export type Connection = components['schemas']['Connection'];
+export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
@@ -1967,21 +2093,16 @@ export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
 export type DeclaredType = components['schemas']['DeclaredType'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
+export type DeliveryFilter = components['schemas']['DeliveryFilter'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
-export type Disconnected = components['schemas']['Disconnected'];
-export type EmailAccepted = components['schemas']['EmailAccepted'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
-export type EmailPatch = components['schemas']['EmailPatch'];
-export type EmailSent = components['schemas']['EmailSent'];
-export type EmailSetup = components['schemas']['EmailSetup'];
 export type Event = components['schemas']['Event'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
-export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
@@ -1991,24 +2112,20 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
-export type Input = components['schemas']['Input'];
-export type IntegrationKind = components['schemas']['IntegrationKind'];
-export type IntegrationPatch = components['schemas']['IntegrationPatch'];
-export type IntegrationSetup = components['schemas']['IntegrationSetup'];
-export type IntegrationStanding = components['schemas']['IntegrationStanding'];
-export type IntegrationTest = components['schemas']['IntegrationTest'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
-export type Link = components['schemas']['Link'];
+export type Left = components['schemas']['Left'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventType = components['schemas']['NewEventType'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
+export type OneReplay = components['schemas']['OneReplay'];
 export type OneWebhook = components['schemas']['OneWebhook'];
 export type OneWorkspace = components['schemas']['OneWorkspace'];
 export type OpenProblem = components['schemas']['OpenProblem'];
@@ -2022,10 +2139,15 @@ export type ProblemFilter = components['schemas']['ProblemFilter'];
 export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
-export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayId = components['schemas']['ReplayId'];
+export type Replayed = components['schemas']['Replayed'];
+export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
+export type Retention = components['schemas']['Retention'];
+export type RetentionPatch = components['schemas']['RetentionPatch'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
 export type Role = components['schemas']['Role'];
 export type Rotate = components['schemas']['Rotate'];
@@ -2033,19 +2155,21 @@ export type Rotated = components['schemas']['Rotated'];
 export type RotatedSecret = components['schemas']['RotatedSecret'];
 export type RotationFinished = components['schemas']['RotationFinished'];
 export type RowResult = components['schemas']['RowResult'];
-export type SavedIntegration = components['schemas']['SavedIntegration'];
 export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
-export type Secret = components['schemas']['Secret'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
+export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type Sizes = components['schemas']['Sizes'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
 export type Status = components['schemas']['Status'];
+export type StoppedReplay = components['schemas']['StoppedReplay'];
+export type Storage = components['schemas']['Storage'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type Story = components['schemas']['Story'];
 export type Strip = components['schemas']['Strip'];
@@ -2053,9 +2177,6 @@ export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
 export type Tested = components['schemas']['Tested'];
-export type TestedBadly = components['schemas']['TestedBadly'];
-export type TestedIntegration = components['schemas']['TestedIntegration'];
-export type TestedWell = components['schemas']['TestedWell'];
 export type Time = components['schemas']['Time'];
 export type Today = components['schemas']['Today'];
 export type Token = components['schemas']['Token'];
@@ -2068,7 +2189,7 @@ export type WebhookCounts = components['schemas']['WebhookCounts'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
-export type WhenPaused = components['schemas']['WhenPaused'];
+export type WhyLeft = components['schemas']['WhyLeft'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
 export type WorkspaceName = components['schemas']['WorkspaceName'];
@@ -2149,6 +2270,8 @@ export interface operations {
                 eventType?: string;
                 /** @description One event. */
                 eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
                 /** @description One booking, contact, article … */
                 subject?: string;
                 /** @description Whom or where it went to. */
@@ -2178,6 +2301,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2339,39 +2495,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
-                };
-            };
-            /** @description What is wrong, as problem+json */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    sendEmail: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Message"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["EmailSent"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2961,142 +3084,6 @@ export interface operations {
             };
         };
     };
-    configureIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: components["schemas"]["IntegrationKind"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["IntegrationSetup"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfiguredIntegration"];
-                };
-            };
-            /** @description What is wrong, as problem+json */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    disconnectIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: components["schemas"]["IntegrationKind"];
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Disconnected"];
-                };
-            };
-            /** @description What is wrong, as problem+json */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    updateIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: components["schemas"]["IntegrationKind"];
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["IntegrationPatch"];
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ConfiguredIntegration"];
-                };
-            };
-            /** @description What is wrong, as problem+json */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    testIntegration: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                kind: components["schemas"]["IntegrationKind"];
-            };
-            cookie?: never;
-        };
-        requestBody?: {
-            content: {
-                "application/json": components["schemas"]["IntegrationTest"] | null;
-            };
-        };
-        responses: {
-            /** @description Done */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TestedIntegration"];
-                };
-            };
-            /** @description What is wrong, as problem+json */
-            default: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     getOpenapi: {
         parameters: {
             query?: never;
@@ -3190,6 +3177,97 @@ export interface operations {
             };
         };
     };
+    listReplays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replays"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSettings: {
         parameters: {
             query?: never;
@@ -3206,6 +3284,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cleanUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
                 };
             };
             /** @description What is wrong, as problem+json */

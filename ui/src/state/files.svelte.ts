@@ -1,7 +1,7 @@
 // Files in the owner's own storage.
 
 import { achieve, asProblem, canUpload, Problem, upload } from "../api/client";
-import type { LinkToFile, ListedFile, ListedFiles, StoredFile } from "../api/coming";
+import type { LinkToFile, ListedFile, ListedFiles, StoredFile } from "../api/coming-services";
 import type { Graceful } from "../api/schema";
 import { live } from "./live.svelte";
 

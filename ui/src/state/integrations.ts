@@ -1,7 +1,7 @@
 // The services that the owner has an account with.
 
 import { achieve, ask, openLink } from "../api/client";
-import type { Calendars, Flow, FlowState, Preset } from "../api/coming";
+import type { Calendars, Flow, FlowState, Preset } from "../api/coming-services";
 import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
 import { t } from "../i18n/say";
 import { live } from "./live.svelte";

@@ -1,7 +1,7 @@
 // Messages that the owner writes and sends by hand.
 
 import { ask } from "../api/client";
-import type { Draft, TextPreview, TextSent } from "../api/coming";
+import type { Draft, TextPreview, TextSent } from "../api/coming-services";
 import type { EmailAccepted, Graceful } from "../api/schema";
 
 /** One email goes into one request; whatever is larger is stored and sent as a link. */

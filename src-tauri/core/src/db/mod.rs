@@ -9,9 +9,12 @@ pub(crate) mod bodies;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod figures;
 pub(crate) mod integrations;
 pub(crate) mod log;
 pub(crate) mod problems;
+pub(crate) mod replays;
+pub(crate) mod retention;
 pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;
@@ -175,6 +178,11 @@ impl Database {
         work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
     ) {
         self.writer.write_later(work);
+    }
+
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.index.commits()
     }
 
     /// Writes what is queued, checkpoints, and ends the writer.

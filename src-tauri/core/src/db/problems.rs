@@ -27,7 +27,7 @@ pub(crate) struct GivenUp {
     pub(crate) until: Time,
 }
 
-const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND finished_at > ?2 AND finished_at <= ?3 AND (code IS 'blocked_address') = ?4";
+const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > ?2 AND finished_at <= ?3 AND (code IS 'blocked_address') = ?4";
 
 /// How many were given up, and since when.
 pub(crate) fn given_up(conn: &Connection, which: &GivenUp) -> Result<Option<Many>> {
@@ -158,7 +158,9 @@ pub(crate) fn first(
     let which = match status {
         Status::Held => "d.status = 'held' ORDER BY d.status_reason, d.created_at, d.seq",
         Status::Unknown => "d.status = 'unknown' AND d.finished_at IS NULL ORDER BY d.seq",
-        _ => "d.status = 'failed' AND d.is_test = 0 ORDER BY d.finished_at, d.seq",
+        _ => {
+            "d.status = 'failed' AND d.is_test = 0 AND d.status_reason IS NULL ORDER BY d.finished_at, d.seq"
+        }
     };
     let mut found = Vec::new();
     for endpoint in endpoints {

@@ -189,6 +189,11 @@ impl Index {
         self.0.news.notify_one();
     }
 
+    /// How many commits there were.
+    pub(super) fn commits(&self) -> u64 {
+        guard(&self.0.incoming).commits
+    }
+
     /// Ends the thread, after the batch it is at.
     pub(super) fn close(&self) {
         guard(&self.0.incoming).stop = true;

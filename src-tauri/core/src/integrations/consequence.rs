@@ -41,12 +41,23 @@ pub(crate) fn of(kind: Kind, failure: &Failure) -> Consequence {
 const fn refused(detail: Detail) -> Consequence {
     use Consequence::{Fail, Hold, Retry};
     match detail {
-        Detail::OutOfCredits | Detail::SenderUnknown | Detail::WrongBaseUrl => {
-            Hold(Reason::NeedsSetup)
-        }
+        Detail::OutOfCredits
+        | Detail::SenderUnknown
+        | Detail::WrongBaseUrl
+        | Detail::NotPermitted
+        | Detail::NoSuchBucket
+        | Detail::WrongRegion
+        | Detail::ClockAhead
+        | Detail::ClockBehind
+        | Detail::Full => Hold(Reason::NeedsSetup),
         Detail::MayNotSend => Hold(Reason::NeedsCredentials),
-        Detail::TooLarge | Detail::Malformed | Detail::AttachmentMissing => Fail,
-        Detail::NotTheProvider => Retry,
+        Detail::TooLarge
+        | Detail::Malformed
+        | Detail::AttachmentMissing
+        | Detail::NoSuchFile
+        | Detail::BrokeOff
+        | Detail::NotKept => Fail,
+        Detail::NotTheProvider | Detail::Changed | Detail::Stalled => Retry,
     }
 }
 
@@ -57,6 +68,14 @@ const fn lost(kind: Kind) -> Consequence {
         Kind::Email => Consequence::Unknown,
         Kind::Sms | Kind::Calendar | Kind::Storage => Consequence::Retry,
     }
+}
+
+/// True when the failure says nothing of the provider: what was to be sent was not there, or not whole.
+pub(crate) fn was_ours(failure: &Failure) -> bool {
+    matches!(
+        failure.args.detail,
+        Some(Detail::BrokeOff | Detail::NotKept | Detail::AttachmentMissing)
+    )
 }
 
 /// For which reason nothing more may go to the provider until the owner has seen to it; none when

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::consequence::{self, Consequence};
 use super::email::{self, Message, sendgrid};
 use super::kept::Kept;
-use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, words};
+use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, storage, words};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
@@ -42,7 +42,8 @@ pub struct TestRequest {
 pub enum Configured {
     /// It is saved.
     Saved(Saved),
-    /// The provider refused it. Nothing was saved; what was there before stays.
+    /// The provider refused it, or the key store cannot keep it. Nothing was saved; what was there
+    /// before stays.
     Refused(Refused),
 }
 
@@ -138,7 +139,7 @@ impl Hub {
     /// Sets an integration up, or replaces its key and settings: tested first, then saved.
     ///
     /// # Errors
-    /// `Invalid` fields; `Keychain` when the secret cannot be kept: then nothing was saved.
+    /// `Invalid` fields, or trouble of ours; then nothing was saved.
     pub async fn configure_integration(
         &self,
         workspace: WorkspaceId,
@@ -160,6 +161,24 @@ impl Hub {
                     test_to: setup.test_to,
                 }
             }
+            Setup::Storage(setup) => {
+                let settings = storage::Settings::new(&setup);
+                let mut wrong = settings.check();
+                wrong.extend(required(storage::KEY_ID, &setup.access_key_id));
+                wrong.extend(required(storage::SECRET, &setup.secret_access_key));
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let secrets = [
+                    (storage::KEY_ID, &setup.access_key_id.0),
+                    (storage::SECRET, &setup.secret_access_key.0),
+                ];
+                Candidate {
+                    kept: Kept::new(settings.base_url(), secrets),
+                    settings: Settings::Storage(settings),
+                    test_to: None,
+                }
+            }
         };
         let _altering = self.altering_items.lock().await;
         self.try_and_save(workspace, candidate, Switches::default())
@@ -169,8 +188,7 @@ impl Hub {
     /// Changes an integration, pauses or resumes it. Resuming lets go what was held.
     ///
     /// # Errors
-    /// `NotFound` when it was never set up; `Invalid` fields; `Keychain` when a secret cannot be
-    /// read or kept.
+    /// `NotFound` when it was never set up; `Invalid` fields, or trouble of ours.
     pub async fn update_integration(
         &self,
         workspace: WorkspaceId,
@@ -180,7 +198,9 @@ impl Hub {
         let (settings, switches, secret) = match patch {
             Patch::Email(patch) => {
                 let row = self.integration_row(workspace, Kind::Email).await?;
-                let Settings::Email(mut settings) = row.settings;
+                let Settings::Email(mut settings) = row.settings else {
+                    return Err(unknown(Kind::Email));
+                };
                 let before = settings.api_base_url.clone();
                 settings.apply(&patch);
                 let mut wrong = settings.check();
@@ -209,6 +229,49 @@ impl Hub {
                     switches,
                     kept.map(Ok).or_else(|| moved.then_some(Err(()))),
                 )
+            }
+            Patch::Storage(patch) => {
+                let row = self.integration_row(workspace, Kind::Storage).await?;
+                let Settings::Storage(before) = row.settings else {
+                    return Err(unknown(Kind::Storage));
+                };
+                let mut settings = before.clone();
+                settings.apply(&patch);
+                let mut wrong = settings.check();
+                let keys = [
+                    (storage::KEY_ID, &patch.access_key_id),
+                    (storage::SECRET, &patch.secret_access_key),
+                ];
+                wrong.extend(
+                    keys.iter()
+                        .filter_map(|(path, key)| required(path, key.as_ref()?)),
+                );
+                let url = settings.base_url().to_owned();
+                let elsewhere = !Kept::new(before.base_url(), []).may_go_to(&url);
+                let replaced = keys.iter().any(|(_, key)| key.is_some());
+                if wrong.is_empty() && (elsewhere || replaced) {
+                    wrong.extend(keys.iter().rev().filter(|(_, key)| key.is_none()).map(|(path, _)| {
+                        let sentence = if elsewhere {
+                            "The keys were entered for another address, and go nowhere else. Enter both again."
+                        } else {
+                            "An access key has two parts. Enter both."
+                        };
+                        FieldError::new(*path, "secret_required", sentence)
+                    }));
+                }
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let switches = patch.switches();
+                let kept = match (&patch.access_key_id, &patch.secret_access_key) {
+                    (Some(id), Some(secret)) => Some(Ok(Kept::new(
+                        &url,
+                        [(storage::KEY_ID, &id.0), (storage::SECRET, &secret.0)],
+                    ))),
+                    // Another bucket or region: tried with the keys that are kept.
+                    _ => (settings != before).then_some(Err(())),
+                };
+                (Settings::Storage(settings), switches, kept)
             }
         };
         let kept = match secret {
@@ -340,9 +403,10 @@ impl Hub {
             return Ok(refused(kind, failure));
         }
         // The item first, then the row that names it.
-        self.secrets
-            .put(workspace, kind.as_str(), candidate.kept.write())
-            .await?;
+        let kept = candidate.kept.write();
+        if let Err(error) = self.secrets.put(workspace, kind.as_str(), kept).await {
+            return Ok(refused(kind, &error.failure()));
+        }
         let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
         let settings = candidate.settings;
         let released = self
@@ -379,11 +443,17 @@ impl Hub {
         let released = self
             .db
             .write(move |tx| {
-                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
+                let row = db::integrations::get(tx.conn(), workspace, kind)?
+                    .ok_or_else(|| unknown(kind))?;
                 db::integrations::save(tx.conn(), workspace, &settings, now)?;
                 db::integrations::switch(tx.conn(), workspace, kind, switches)?;
                 tx.announce(Some(workspace), Topic::Integrations);
-                switched(tx, workspace, kind, switches, now, &lanes)
+                let mut released = switched(tx, workspace, kind, switches, now, &lanes)?;
+                // Another sender, say, may be the one that the provider knows.
+                if row.settings != settings && row.needs == Some(Reason::NeedsSetup) {
+                    released += mended(tx, workspace, kind, now, &lanes)?;
+                }
+                Ok(released)
             })
             .await?;
         Ok(Configured::Saved(Saved {
@@ -413,6 +483,13 @@ impl Hub {
                     Err(failure) => Err(failure),
                 }
             }
+            Settings::Storage(settings) => match self.open_storage(settings, &candidate.kept) {
+                Ok(s3) => {
+                    let prefix = storage::key::prefix(&workspace);
+                    s3.test(&prefix).await.map_err(|stopped| stopped.failure)
+                }
+                Err(failure) => Err(failure),
+            },
         };
         if let Err(failure) = looked {
             let failure = match failure.args.status {
@@ -555,6 +632,8 @@ fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
     if sent {
         format!("{who} took the test. Look whether it arrives.")
+    } else if kind == Kind::Storage {
+        format!("{who} knows your key. A small file was stored there and deleted again.")
     } else {
         format!("{who} knows your key and lets it send.")
     }

@@ -13,6 +13,7 @@ pub(crate) mod kept;
 mod life;
 mod read;
 pub(crate) mod send;
+pub mod storage;
 pub(crate) mod words;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -109,7 +110,7 @@ impl Kind {
             Self::Email => "SendGrid",
             Self::Sms => "Twilio",
             Self::Calendar => "Google Calendar",
-            Self::Storage => "Your storage",
+            Self::Storage => "S3 storage",
         }
     }
 
@@ -135,7 +136,8 @@ impl Kind {
     pub fn fields(self) -> Vec<Field> {
         match self {
             Self::Email => email::fields(),
-            Self::Sms | Self::Calendar | Self::Storage => Vec::new(),
+            Self::Storage => storage::fields(),
+            Self::Sms | Self::Calendar => Vec::new(),
         }
     }
 }
@@ -295,6 +297,8 @@ impl Field {
 pub enum Setup {
     /// `POST /api/integrations/email`
     Email(email::Setup),
+    /// `POST /api/integrations/storage`
+    Storage(storage::Setup),
 }
 
 /// What is to be different about an integration; what is absent stays.
@@ -302,6 +306,8 @@ pub enum Setup {
 pub enum Patch {
     /// `PATCH /api/integrations/email`
     Email(email::Patch),
+    /// `PATCH /api/integrations/storage`
+    Storage(storage::Patch),
 }
 
 /// What of a change is the same for all kinds.
@@ -315,12 +321,14 @@ pub(crate) struct Switches {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settings {
     Email(email::Settings),
+    Storage(storage::Settings),
 }
 
 impl Settings {
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Email(_) => Kind::Email,
+            Self::Storage(_) => Kind::Storage,
         }
     }
 
@@ -328,6 +336,7 @@ impl Settings {
     pub(crate) fn base_url(&self) -> &str {
         match self {
             Self::Email(settings) => &settings.api_base_url,
+            Self::Storage(settings) => settings.base_url(),
         }
     }
 
@@ -335,6 +344,7 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         match self {
             Self::Email(settings) => serde_json::to_string(settings),
+            Self::Storage(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
     }
@@ -343,7 +353,8 @@ impl Settings {
     pub(crate) fn from_json(kind: Kind, text: &str) -> rusqlite::Result<Self> {
         match kind {
             Kind::Email => crate::db::json(text).map(Self::Email),
-            Kind::Sms | Kind::Calendar | Kind::Storage => Err(rusqlite::Error::InvalidQuery),
+            Kind::Storage => crate::db::json(text).map(Self::Storage),
+            Kind::Sms | Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
         }
     }
 }

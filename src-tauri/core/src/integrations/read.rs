@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde::Serialize;
 
+use super::storage::presets::{PRESETS, Preset};
 use super::{Field, Kind, Settings, WhenPaused, words};
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
@@ -144,6 +145,12 @@ integration!(
         region: Option<String>,
         /// Where it is, if not AWS.
         endpoint: Option<String>,
+        /// Whether the bucket stands in the path.
+        path_style: Option<bool>,
+        /// Whether it may be on the own network or computer.
+        allow_private_network: Option<bool>,
+        /// Storages that are well known, with what to fill in for them.
+        presets: Vec<Preset>,
     }
 );
 
@@ -170,7 +177,15 @@ impl Hub {
                     Ok((standing, settings))
                 };
                 let (email, settings) = look(Kind::Email)?;
-                let settings = settings.map(|Settings::Email(settings)| settings);
+                let settings = settings.and_then(|settings| match settings {
+                    Settings::Email(settings) => Some(settings),
+                    Settings::Storage(_) => None,
+                });
+                let (storage, bucket) = look(Kind::Storage)?;
+                let bucket = bucket.and_then(|settings| match settings {
+                    Settings::Storage(settings) => Some(settings),
+                    Settings::Email(_) => None,
+                });
                 Ok(Integrations {
                     email: EmailIntegration {
                         standing: email,
@@ -189,10 +204,13 @@ impl Hub {
                         scopes: Vec::new(),
                     },
                     storage: StorageIntegration {
-                        standing: look(Kind::Storage)?.0,
-                        bucket_name: None,
-                        region: None,
-                        endpoint: None,
+                        standing: storage,
+                        bucket_name: bucket.as_ref().map(|s| s.bucket_name.clone()),
+                        region: bucket.as_ref().map(|s| s.region.clone()),
+                        endpoint: bucket.as_ref().and_then(|s| s.endpoint.clone()),
+                        path_style: bucket.as_ref().map(|s| s.path_style),
+                        allow_private_network: bucket.as_ref().map(|s| s.allow_private_network),
+                        presets: PRESETS.to_vec(),
                     },
                     webhooks: WebhookCounts { total, active },
                 })

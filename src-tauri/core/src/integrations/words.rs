@@ -1,7 +1,7 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
 use super::email::sendgrid;
-use super::{Kind, Link};
+use super::{Kind, Link, storage};
 use crate::deliveries::{Reason, Status};
 use crate::explain;
 use crate::outcome::{Code, Detail, Failure, Trouble};
@@ -25,6 +25,9 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::WrongBaseUrl => format!(
                 "At the address set for {who} is something else; it answered {status}. Check the address."
             ),
+            Detail::TooLarge if kind == Kind::Storage => {
+                format!("This file is larger than {who} takes in one piece. Nothing of it was stored.")
+            }
             Detail::TooLarge => {
                 format!("This {one} is too large for {who}. Store its files, and send a link.")
             }
@@ -37,6 +40,23 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::AttachmentMissing => {
                 "A file that is to go with it could not be read from your storage.".into()
             }
+            Detail::NotPermitted => format!("{who} knows your key, but does not let it do this in the bucket. Give it the right to list, read, write and delete there, or take another key."),
+            Detail::NoSuchBucket => format!("{who} has no bucket of this name. Check the name, or make the bucket."),
+            Detail::WrongRegion => match &failure.args.name {
+                Some(region) => format!("The bucket lies in another region: {region}. Change the region to that."),
+                None => "The bucket lies in another region. Look at your storage where it lies, and change the region to that.".into(),
+            },
+            Detail::ClockAhead | Detail::ClockBehind => {
+                let minutes = (failure.args.seconds.unwrap_or_default() + 30) / 60;
+                let way = if detail == Detail::ClockAhead { "ahead" } else { "behind" };
+                format!("{who} refused it because this computer's clock is off by {minutes} min ({way}). Set the clock, then test the connection.")
+            }
+            Detail::NoSuchFile => format!("{who} has no such file."),
+            Detail::Full => format!("{who} has no more room, or your plan allows no more. Make room there; then test the connection."),
+            Detail::Changed => format!("What reached {who}, or came back from there, was not what had been sent. Nothing of it is used."),
+            Detail::BrokeOff => "The file broke off before it was whole. Nothing of it was stored; send it again.".into(),
+            Detail::Stalled => format!("Nothing moved on the way to {who} for {} s.", failure.args.seconds.unwrap_or_default()),
+            Detail::NotKept => "Files over 256 KiB are not kept here when storing them fails. Send it again.".into(),
         };
     }
     match (failure.code, failure.args.trouble) {
@@ -63,7 +83,8 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let sentence = self::failure(kind, failure);
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
-        Kind::Sms | Kind::Calendar | Kind::Storage => None,
+        Kind::Storage => body.and_then(storage::own_words),
+        Kind::Sms | Kind::Calendar => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),

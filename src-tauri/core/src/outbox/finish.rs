@@ -131,6 +131,9 @@ pub(crate) fn finish(
             }
         }
     }
+    if matches!(moved, Move::Again(_) | Move::Held(_) | Move::Unknown) && !out.can_be_repeated() {
+        moved = Move::Failed;
+    }
     if !db::deliveries::finish(
         tx.conn(),
         out.delivery,
@@ -224,7 +227,7 @@ fn integration_failed(
 ) -> Result<()> {
     let (workspace, kind) = (out.workspace, settings.kind());
     let stops = consequence::stops_all(consequence::of(kind, failure));
-    if counted || stops.is_some() {
+    if (counted || stops.is_some()) && !consequence::was_ours(failure) {
         db::integrations::tried_in_vain(tx.conn(), workspace, kind, now, failure)?;
         tx.announce(Some(workspace), Topic::Integrations);
     }
@@ -418,9 +421,9 @@ mod tests {
             .read(|conn| {
                 let mut plans = Vec::new();
                 for sql in [
-                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
+                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
                     "SELECT status_reason, count(*), min(created_at) FROM deliveries WHERE endpoint = 'a' AND status = 'held' GROUP BY status_reason",
-                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'held'",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'pending'",
                 ] {

@@ -370,10 +370,23 @@ pub(crate) struct Sending {
     pub(crate) event_type: &'static str,
     /// The request, exactly.
     pub(crate) data: Box<str>,
+    pub(crate) carries: Carries,
     pub(crate) recipient: String,
     pub(crate) idempotency_key: Option<String>,
     /// Who handed it in.
     pub(crate) source: String,
+}
+
+/// What is sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// The request itself.
+    Data,
+    /// This, made of the request.
+    Body(Vec<u8>),
+    /// What streams through while it is under way: nothing of it can be held or tried again, and the
+    /// caller sends it.
+    Stream,
 }
 
 /// What was recorded: the delivery, and where no worker runs, its first attempt to be made by the
@@ -421,12 +434,20 @@ pub(crate) fn record_send(
     }
     let endpoint = kind.endpoint(workspace);
     let row = db::integrations::get(tx.conn(), workspace, kind)?;
+    let streams = sending.carries == Carries::Stream;
+    let dispatch = dispatch.filter(|_| !streams);
+    let stop = row.as_ref().map(|row| match row.stop() {
+        // There would be nothing left to send once the cause is gone: it is tried, or skipped.
+        Some(Stop::Hold(_)) if streams && row.is_active => None,
+        Some(Stop::Hold(_)) if streams => Some(Stop::Skip),
+        stop => stop,
+    });
     let claim = match (&row, dispatch) {
         (Some(row), Some(_)) if row.stop().is_none() => lanes.claim_new(&endpoint, None),
         _ => None,
     };
-    let own = dispatch.is_none() && row.as_ref().is_some_and(|row| row.stop().is_none());
-    let state = match row.as_ref().map(|row| row.stop()) {
+    let own = dispatch.is_none() && stop == Some(None);
+    let state = match stop {
         None => NewState::Skipped(Reason::NotConfigured),
         Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
         Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
@@ -469,6 +490,13 @@ pub(crate) fn record_send(
             now,
         },
     )?;
+    let body = match sending.carries {
+        Carries::Data | Carries::Stream => data,
+        Carries::Body(body) => {
+            db::bodies::insert(tx.conn(), id.row(), &body)?;
+            Bytes::from(body)
+        }
+    };
     let mut recorded = RecordedSend {
         delivery: id,
         duplicate: false,
@@ -487,7 +515,7 @@ pub(crate) fn record_send(
             event_type: event_type.to_owned(),
             subject: None,
             test: false,
-            body: data,
+            body,
             damaged: false,
         };
         match (claim, dispatch) {
