@@ -436,6 +436,30 @@ for (const page of ["needs-you", "webhooks/whk_1"]) {
   });
 }
 
+test("a secret that is to be replaced is made where it is shown", async () => {
+  changed["GET /api/problems"] = { problems: [{ ...problem, id: "secret_old.whk_1", cause: "secret_old", failed: 0, actions: ["replace_key"], buttons: [{ action: "replace_key", label: "Change it", primary: true }] }], solved: [], sentence: "" };
+  await see("needs-you");
+  await fireEvent.click(await screen.findByRole("button", { name: "Change it" }));
+  await waitFor(() => expect(location.hash).toBe("#/webhooks/whk_1?show=secret&do=rotate"));
+  arrive();
+  await screen.findByLabelText("Both are valid for so many hours");
+  expect(asked.some((ask) => ask.path.endsWith("/resolve"))).toBe(false);
+});
+
+test("who comes back from one webhook is where they left the list", async () => {
+  await see("webhooks/whk_1");
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("heading", { level: 1 })));
+  await fireEvent.click(await screen.findByRole("link", { name: "Back to Webhooks" }));
+  arrive();
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("link", { name: "Cash desk" })));
+});
+
+test("a webhook that is gone is said, and nothing else is offered", async () => {
+  await see("webhooks/whk_9");
+  await screen.findByText("No /api/integrations/webhooks/whk_9.");
+  expect(screen.queryByRole("button", { name: "Send a test…" })).toBeNull();
+});
+
 test("what one person was told is a sentence, and a story", async () => {
   changed["GET /api/story"] = { title: "Maria Petersen", sentence: "2 things happened; everybody was told.", steps: [{ at: "2026-11-24T14:02:00.000Z", eventId: "evt_1", label: "New booking", what: "cut and colour", deliveries: [row] }], nextCursor: "older" };
   await see("activity?q=maria");
@@ -475,6 +499,7 @@ test("what is being sent again shows how far it is, and can be stopped", async (
 
 test("a range is chosen on the chart and in the fields alike", async () => {
   vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(560);
+  vi.stubGlobal("PointerEvent", MouseEvent);
   await see("activity");
   const chart = await screen.findByRole("img", { name: "2 deliveries in 3 hours, 1 failed." });
   Object.assign(chart, { setPointerCapture: () => {} });
@@ -492,6 +517,7 @@ test("a range is chosen on the chart and in the fields alike", async () => {
   await fireEvent.click(screen.getByRole("button", { name: "Show range" }));
   await waitFor(() => expect(location.hash).toContain("until=2026-11-24T15%3A00"));
   vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 test("a webhook is deleted only after it was asked for twice", async () => {

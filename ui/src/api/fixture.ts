@@ -242,5 +242,6 @@ export function byFixture(): Transport {
       if (stop.aborted) throw new Error("stopped");
       return { status: 200, body: JSON.stringify({ success: true, deliveryId: "dlv_3", key: "ws_1/general/0199.pdf", fileUrl: "", filename: "0199.pdf", originalName: "x", size }) };
     },
+    save: () => Promise.resolve(),
   };
 }

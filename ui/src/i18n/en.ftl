@@ -251,7 +251,7 @@ needs-you-count = { $count ->
   }
 needs-you-empty = Nothing needs you
 needs-you-empty-more = Problems show up here with one button each, and leave by themselves once they are solved.
-solved = Solved by itself
+solved = Solved lately
 solved-one = Solved
 since = Since { $at }
 problem-waiting = { $count ->
@@ -292,7 +292,7 @@ test-with-sample = The sample of this event, as a real one would come.
 see-call = See request and answer
 back-to-webhooks = Back to Webhooks
 told-about = Told about
-filtered = only some
+filtered = with conditions
 webhook-parts = Parts of this webhook
 webhook-calls = Calls
 webhook-settings = Settings
@@ -308,6 +308,10 @@ remove-lead = It is not told about anything any more. { $waiting ->
     [0] Nothing waits for it.
     [one] The one call that waits for it is cancelled.
    *[other] The { $waiting } calls that wait for it are cancelled.
+  } { $failed ->
+    [0] {""}
+    [one] The one that was given up can no longer be sent.
+   *[other] The { $failed } that were given up can no longer be sent.
   } Its log stays in Activity.
 paused-now = { $name } is paused. What happens now is held for it.
 resumed-now = { $name } is told again. { $held ->
