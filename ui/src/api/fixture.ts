@@ -3,6 +3,7 @@
 // `?now=empty`, `?now=trouble`, `?now=gone` show the other days; `?theme=dark|contrast…`, `?text=200` the other eyes.
 
 import type { Ask, Answer, Transport } from "./client";
+import { serviceProblems, services } from "./fixture-integrations";
 import type { Attempt, Changed, DeliveryRow, Event, Problems, State, Token, Webhook } from "./schema";
 
 const asked = new URLSearchParams(location.search);
@@ -112,6 +113,7 @@ function troubles(): Problems {
   return {
     sentence: "2 things. Everything else goes on.", solved,
     problems: [
+      ...serviceProblems(),
       { id: "prb_1", cause: "failing", integration: "webhook", webhookId: "whk_2", since: ago(5 * 1440), waiting: 212, failed: 0, actions: ["resume", "remove"], state: state("Paused", "bars-square-filled", "held"), title: "Online shop has not answered since Thursday", effect: "212 calls are kept, oldest first. The shop shows old opening times until they arrive.", buttons: [{ action: "resume", label: "Send the 212", primary: true }, { action: "remove", label: "Remove Online shop", primary: false }], first: held, filter: { webhookId: "whk_2", status: "held", test: false } },
       { id: "prb_2", cause: "failed", integration: "webhook", webhookId: "whk_3", since: ago(160), waiting: 0, failed: 2, actions: ["retry_all", "told_them"], state: failed, title: "2 calls to Bookkeeping were given up", effect: "It answered 500 each time. Two vouchers are missing in the books.", buttons: [{ action: "retry_all", label: "Send both again", primary: true }, { action: "told_them", label: "I told them myself", primary: false }], first: [row(6), row(17)], filter: { webhookId: "whk_3", status: "failed", test: false } },
     ],
@@ -133,7 +135,11 @@ const pagedFrom = (path: string): unknown => {
   return { deliveries: rows, nextCursor: at < SIZE ? String(at) : null, total: whole ? SIZE + newest : rows.length, totalIsExact: true };
 };
 
-function answer({ method, path, body }: Ask): [number, unknown] {
+const ofServices = services(day);
+function answer(ask: Ask): [number, unknown] {
+  const { method, path, body } = ask;
+  const ofService = ofServices(ask);
+  if (ofService) return ofService;
   const plain = path.split("?")[0] ?? path;
   const said = body ? (JSON.parse(body) as Record<string, unknown>) : {};
   const id = plain.split("/").at(-1) ?? "";
@@ -226,6 +232,16 @@ export function byFixture(): Transport {
       return () => {};
     },
     ready: () => {},
+    // Slow enough to be seen.
+    async upload(_, form, sent, stop) {
+      const size = (form.get("file") as File).size;
+      for (let part = 1; part <= 20 && !stop.aborted; part += 1) {
+        await new Promise((later) => setTimeout(later, 100));
+        sent((size * part) / 20);
+      }
+      if (stop.aborted) throw new Error("stopped");
+      return { status: 200, body: JSON.stringify({ success: true, deliveryId: "dlv_3", key: "ws_1/general/0199.pdf", fileUrl: "", filename: "0199.pdf", originalName: "x", size }) };
+    },
     save: () => Promise.resolve(),
   };
 }

@@ -464,3 +464,230 @@ first-more = { $source } sent “{ $label }” at { $at }. { $results ->
 first-nobody = No receiver listens for it.
 first-wait = Nothing has arrived yet
 first-wait-more = This page listens. As soon as the first event comes in with a token, the arm rises and you see what became of it.
+
+# Integrations
+integrations-lead = Keys are kept in this computer’s key store.
+check-all = Check all
+checked-all = { $well ->
+    [0] None of { $all } works. Each card says why.
+   *[other] { $well ->
+        [one] 1 of { $all } works.
+       *[other] { $well } of { $all } work.
+      }
+  }
+kind-email = Email
+kind-sms = Texts
+kind-calendar = Google Calendar
+kind-storage = Files
+called-email = SendGrid
+called-sms = Twilio
+called-calendar = Google Calendar
+called-storage = your storage
+storage-is = Your storage
+kind-of-email = SendGrid
+kind-of-sms = Twilio
+kind-of-calendar = With your Google account
+kind-of-storage = Any storage that speaks S3
+kind-of-webhooks = Calls to other software
+about-email = Confirmations and reminders go out as emails from your own address.
+about-sms = Reminders reach your customers on their phones, from your own number.
+about-calendar = A booking becomes an entry in your calendar, and moves when the booking moves.
+about-storage = Keeps vouchers, forms and day lists in a storage of your own.
+about-webhooks = Other software, such as your cash desk or your shop, hears at once when something happens.
+needs-email = You need a SendGrid account and a key from it. It takes about 5 minutes.
+needs-sms = You need a Twilio account with a number. It takes about 10 minutes.
+needs-calendar = You need nothing but your Google account. It takes a minute.
+needs-storage = You need an access key and a bucket. It takes about 5 minutes.
+needs-webhooks = You need the address where the other software listens.
+from-whom = { $provider }, from { $from }
+bucket = Bucket “{ $name }”
+last-at = Last success { $at }.
+checked-at = Checked { $at }.
+check-failed-at = The check at { $at } failed.
+through-rate = { $rate } got through.
+receivers-count = { $count ->
+    [one] 1 receiver
+   *[other] { $count } receivers
+  }
+receivers-told = { $count ->
+    [0] All are paused.
+   *[other] Their calls get through.
+  }
+see-receivers = See receivers
+not-set-up = Not set up
+set-up = Set up
+connect-calendar = Connect
+files-open = Open files
+write = Write
+settings-open = Settings…
+replace-key = Replace key…
+disconnect-open = Disconnect…
+choose-calendar = Choose calendar
+sign-in-again = Sign in again…
+released-many = { $count ->
+    [one] The one that waited goes out now.
+   *[other] The { $count } that waited go out now.
+  }
+optional = { $label } (optional)
+check-title = Test { $name }
+test-it = Test…
+test-now = Test now
+
+# Setting one up
+set-up-title = Set up { $name }
+set-up-lead-email = SendGrid carries your emails. The key is tested first, kept in this computer’s key store only, and never shown again.
+set-up-lead-sms = Twilio carries your texts. The token is tested first, kept in this computer’s key store only, and never shown again.
+set-up-lead-calendar = The access is tested before anything is saved.
+set-up-lead-storage = Your files go into a bucket of yours. The keys are tested first with a tiny file, kept in this computer’s key store only, and never shown again.
+set-up-do = Test and save
+set-up-test-to = Then a test goes there before it is saved.
+settings-title = Settings of { $name }
+settings-lead = Change what you like; keys stay where they are and need not be typed again.
+key-title = Replace the key of { $name }
+key-lead = The new one is tested first. Only if it works does it take the place of the old one, which is then forgotten.
+replace = Replace
+replace-do = Test and replace
+secret-in-store = In the key store
+refused-new = Nothing was saved. What you typed is still here.
+refused-kept = Nothing was changed. The old key stays in use, and what you typed is still here.
+connected-title = { $name } is connected
+saved-title = { $name } is saved, but not tested yet
+unproven = Not tested
+test-send-me-open = Send a test to me…
+which-storage = Where is your storage?
+which-storage-hint = It fills in what is known of it.
+which-storage-none = Another one, or choose
+test-lead-email = Check the key without anybody noticing, or send one email to yourself.
+test-lead-sms = Check the account without anybody noticing, or send one text to yourself. It costs what a text costs.
+test-lead-calendar = It looks whether your calendar can be reached. Nothing is written.
+test-lead-storage = A tiny file is stored and deleted again.
+test-to-email = Your email address
+test-to-sms = Your phone number
+test-to-hint = It is marked as a test in Activity and counts nowhere.
+test-look = Only check
+test-send-me = Send a test to me
+pause-title = Pause { $name }?
+pause-lead = Everything else goes on. What is to become of what comes in meanwhile?
+pause-what = What comes in meanwhile
+pause-hold = Hold it
+pause-hold-more = It waits and goes out when you resume, oldest first. Right for an hour or a day.
+pause-skip = Skip it
+pause-skip-more = It is not sent, also not later; Activity says so. Right when it would come too late anyway.
+pause-do = Pause { $name }
+disconnect-title = Disconnect { $name }?
+disconnect-lead = You can set it up again at any time.
+disconnect-goes = Forgotten:
+disconnect-goes-key = its settings, and its key in this computer’s key store.
+disconnect-goes-access = its settings and its access; Google is told that the access has ended.
+disconnect-stays = Kept:
+disconnect-stays-more = all that was sent, in Activity.
+disconnect-waits = { $count ->
+    [one] Held: the one that waits.
+   *[other] Held: the { $count } that wait.
+  }
+disconnect-waits-more = { $count ->
+    [one] It goes out once this is set up again, unless you close it.
+   *[other] They go out once this is set up again, unless you close them.
+  }
+disconnect-do = Disconnect
+
+# Signing in with Google
+sign-in-title = Connect Google Calendar
+sign-in-again-title = Sign in with Google again
+sign-in-lead = Your browser opens, you say yes, and come back here.
+sign-in-may-entries = Signalbox may write and change entries in your calendars.
+sign-in-may-list = It may see which calendars you have, to let you choose one.
+sign-in-may-not = It sees neither your mail nor your contacts, and you can end it at any time.
+sign-in-do = Connect with Google
+sign-in-anew = Begin again
+sign-in-browser = Go on in your browser. This changes by itself once you are done.
+sign-in-page = Open the page
+sign-in-connected = Google Calendar is connected.
+sign-in-denied = Google says that you did not allow it. Nothing was changed.
+sign-in-failed = It did not work. Begin again.
+sign-in-expired = It took too long. Begin again.
+sign-in-waiting = Waiting for Google.
+waiting-for-google = Waiting for Google
+client-own = With a Google client of my own
+client-1 = In Google’s console, make a project, switch on the Google Calendar API, and set up the consent screen with yourself as a user.
+client-2 = Under Credentials, create an OAuth client of the type “Desktop app”.
+client-3 = Download its JSON file, and choose it here.
+client-open = Open Google’s console
+client-file = The client’s JSON file
+client-is = Client { $id }
+client-wrong = This is not the file of a desktop client. In Google’s console choose “Desktop app” and download its JSON file.
+calendar-title = Which calendar?
+calendar-lead = New entries go there. Entries that are already written stay where they are.
+calendar-main = your main one
+
+# Writing by hand
+compose = Write
+compose-email = Write an email
+compose-sms = Write a text
+back-to-integrations = Back to Integrations
+not-set-up-title = { $name } is not set up yet
+mail-to = To
+mail-to-hint = Several are parted by commas.
+mail-cc = Cc
+mail-cc-hint = They get a copy, and all see it.
+mail-bcc = Bcc
+mail-bcc-hint = They get a copy that nobody sees.
+mail-reply = Answers to
+mail-replyTo-hint = Leave it empty for your sender’s address.
+mail-more = Cc, Bcc, answers to
+mail-subject = Subject
+mail-words = Message
+mail-as-text = Plain text
+mail-as-html = HTML
+mail-html-hint = The plain text is made of it, with its links.
+mail-files = Files
+mail-send = Send email
+attach = Attach files
+attach-off = Take off { $name }
+attach-too-much = Files of one email may be 700 KB together here. Put larger ones into Files and send a link.
+as-seen = As the customer sees it
+as-seen-empty = What you write appears here.
+pictures-not-shown = Pictures from the internet are not loaded here; the customer sees them.
+accepted = Accepted
+accepted-by = { $name } accepted it.
+write-another = Write another
+text-to = To
+text-to-hint = A phone number, best with its country: +49 171 3920012.
+text-to-is = It goes to { $number }.
+text-message = Message
+text-send = Send text
+
+# Files
+files = Files
+files-add = Add files
+files-going = On their way
+files-sent = { $name }: how much is stored
+files-away = Put { $name } away
+files-empty = No files here yet
+files-empty-more = Drop files anywhere on this page, or add them with the button above.
+files-empty-desktop = Files that your automations store appear here.
+files-more = Show more
+folder = Folder
+folders-all = All folders
+folder-into = New files go into
+file = File
+size = Size
+stored = Stored
+stored-at = Stored at
+stopped = Stopped
+link-copy = Link…
+link-title = A link to { $name }
+link-lead = Whoever has it can read this file, without an account, until it ends.
+link-ends = It ends
+link-3600 = After an hour
+link-86400 = After a day
+link-604800 = After a week
+link-until = Until { $at }.
+file-delete = Delete
+file-delete-title = Delete { $name }?
+file-delete-lead = It is deleted from your storage, and links to it stop working. This cannot be undone.
+file-delete-do = Delete file
+bytes = { $count ->
+    [one] 1 byte
+   *[other] { $count } bytes
+  }
