@@ -16,11 +16,11 @@ use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
 use crate::db::{self, Tx};
-use crate::deliveries::{Reason, Trigger};
+use crate::deliveries::Reason;
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::finish;
+use crate::outbox::{Carries, Sending, finish, record_test};
 use crate::outcome::{Code, Failure, Graceful};
 
 /// Whom to send a test to; nobody is only a look at the key.
@@ -515,21 +515,19 @@ impl Hub {
             Kind::Email => ("email.send", test_message(to)),
             Kind::Sms | Kind::Calendar | Kind::Storage => return Ok((Ok(()), None)),
         };
-        let (now, settings, recipient) = (self.now(), candidate.settings.clone(), to.to_owned());
+        let sending = Sending {
+            kind,
+            event_type,
+            data: data.into(),
+            carries: Carries::Data,
+            recipient: to.to_owned(),
+            idempotency_key: None,
+            source: "test".into(),
+        };
+        let (now, settings) = (self.now(), candidate.settings.clone());
         let out = self
             .db
-            .write(move |tx| {
-                super::direct::start(
-                    tx,
-                    workspace,
-                    settings,
-                    event_type,
-                    &data,
-                    &recipient,
-                    Trigger::Test,
-                    now,
-                )
-            })
+            .write(move |tx| record_test(tx, workspace, &sending, settings, now))
             .await?;
         let sent = self
             .send_through(&out, &candidate.settings, Some(&candidate.kept))

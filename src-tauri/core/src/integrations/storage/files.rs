@@ -250,7 +250,7 @@ impl Hub {
     ) -> Result<UploadedFile> {
         let put = put.with(bytes);
         let body = serde_json::to_vec(&put).map_err(Error::internal)?;
-        let sending = sending(&put, Carries::Body(body), from)?;
+        let sending = sending(&put, Carries::Body(body.into()), from)?;
         let (record, _) = self.send_directly(workspace, sending).await?;
         Ok(match self.outcome(Kind::Storage, &record) {
             Ok(_) => {
@@ -273,7 +273,7 @@ impl Hub {
         let sending = sending(&put, Carries::Stream, from)?;
         let recorded = self
             .db
-            .write(move |tx| record_send(tx, workspace, sending, now, &lanes, None))
+            .write(move |tx| record_send(tx, workspace, &sending, now, &lanes, None))
             .await?;
         let (id, mut size) = (recorded.delivery, 0);
         if let Some(out) = recorded.own {
