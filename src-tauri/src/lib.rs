@@ -96,9 +96,13 @@ pub fn run(options: Options) -> ExitCode {
             desktop::open_link,
             desktop::window_ready,
             desktop::quit,
-            files::save
+            files::save,
+            files::upload_begin,
+            files::upload_piece,
+            files::upload_end
         ])
         .manage(Door(router))
+        .manage(files::Uploads::default())
         .manage(shell)
         .setup(move |app| {
             begin(app.handle(), options);

@@ -692,7 +692,7 @@ async fn a_stored_file_goes_with_an_email() {
 
 #[tokio::test]
 async fn practice_mode_has_a_storage_of_its_own() {
-    let serve = Home::new().serve_with(&["--practice"]);
+    let serve = Home::new().serve_with(&["serve", "--port", "0", "--practice"]);
     let owner = serve.owner().for_workspace("Practice");
     let storage = owner.get("/api/integrations").await.is(200)["storage"].clone();
     assert_eq!(storage["isConfigured"], true, "{storage}");

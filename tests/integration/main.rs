@@ -28,6 +28,7 @@ mod retries;
 mod rotation;
 mod search;
 mod settings;
+mod sms;
 mod storage;
 mod vectors;
 mod webhooks;

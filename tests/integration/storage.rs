@@ -200,3 +200,41 @@ async fn no_secret_of_a_storage_is_in_any_file_of_the_home() {
         assert!(!found, "{}", path.display());
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signalctl_sets_a_storage_up_with_its_secret_from_a_file() {
+    let (shop, bucket) = (Shop::open().await, Bucket::open().await);
+    let home = shop.serve.home();
+    let run = |arguments: &[&str]| {
+        let workspace = shop.workspace.as_str();
+        home.run(&[arguments, &["--workspace", workspace, "--json"]].concat())
+    };
+    let url = bucket.storage.url();
+    let set = |secret: &str| {
+        let secret = home.file("secret", secret);
+        let secret = secret.to_str().expect("a path");
+        run(&[
+            "integrations",
+            "set",
+            "storage",
+            "--access-key-id",
+            Bucket::KEY,
+            "--bucket",
+            Bucket::NAME,
+            "--region",
+            "eu-central-1",
+            "--endpoint",
+            &url,
+            "--path-style",
+            "--allow-private-network",
+            "--secret",
+            secret,
+        ])
+    };
+    let refused = set("wrong");
+    assert_eq!(refused.exits(75).json()["code"], "credentials_rejected");
+    set(Bucket::SECRET).exits(0);
+    let tested = run(&["integrations", "test", "storage"]);
+    assert_eq!(tested.exits(0).json()["success"], true);
+    run(&["integrations", "disconnect", "storage"]).exits(0);
+}

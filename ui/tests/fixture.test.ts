@@ -1,9 +1,11 @@
-import { cleanup, render, screen, waitFor } from "@testing-library/svelte";
+import { cleanup, configure, render, screen, waitFor } from "@testing-library/svelte";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { open } from "../src/api/client";
 import { byFixture } from "../src/api/fixture";
 import { arrive } from "../src/state/route.svelte";
+
+configure({ asyncUtilTimeout: 5000 });
 
 let stop = (): void => {};
 beforeEach(() => {

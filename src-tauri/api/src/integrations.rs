@@ -11,7 +11,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use signalbox_core::Hub;
 use signalbox_core::integrations::{
-    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email, storage,
+    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email, sms,
+    storage,
 };
 
 use crate::problem::{Problem, Result};
@@ -50,6 +51,7 @@ fn not_yet(kind: Kind) -> Problem {
 pub(crate) enum IntegrationSetup {
     Email(email::Setup),
     Storage(storage::Setup),
+    Sms(sms::Setup),
 }
 
 /// What is to be different; its members are the kind's own.
@@ -59,6 +61,7 @@ pub(crate) enum IntegrationSetup {
 pub(crate) enum IntegrationPatch {
     Email(email::Patch),
     Storage(storage::Patch),
+    Sms(sms::Patch),
 }
 
 /// What was disconnected.
@@ -97,8 +100,9 @@ pub(crate) async fn configure(
     let bytes = read(body, MAX_BODY_BYTES).await?;
     let setup = match kind {
         Kind::Email => Setup::Email(parse(&bytes)?),
+        Kind::Sms => Setup::Sms(parse(&bytes)?),
         Kind::Storage => Setup::Storage(parse(&bytes)?),
-        Kind::Sms | Kind::Calendar => return Err(not_yet(kind)),
+        Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(
         hub.configure_integration(caller.workspace, setup).await?,
@@ -120,8 +124,9 @@ pub(crate) async fn update(
     let bytes = read(body, MAX_BODY_BYTES).await?;
     let patch = match kind {
         Kind::Email => Patch::Email(parse(&bytes)?),
+        Kind::Sms => Patch::Sms(parse(&bytes)?),
         Kind::Storage => Patch::Storage(parse(&bytes)?),
-        Kind::Sms | Kind::Calendar => return Err(not_yet(kind)),
+        Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(hub.update_integration(caller.workspace, patch).await?))
 }

@@ -70,7 +70,7 @@ pub(crate) async fn settings(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
 ) -> Result<Json<Settings>> {
-    let storage = hub.storage().await?;
+    let storage = hub.settings().await?;
     settings_with(&hub, &caller, storage).await
 }
 

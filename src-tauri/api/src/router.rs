@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, files, integrations, overview, problems, replays,
+    Changed, changes, deliveries, events, files, integrations, overview, problems, replays, sms,
     snippets, tokens, webhooks, workspaces,
 };
 
@@ -48,6 +48,9 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         ))
         .routes(routes!(integrations::test))
         .routes(routes!(integrations::send_email))
+        .routes(routes!(sms::send))
+        .routes(routes!(sms::preview))
+        .routes(routes!(sms::status))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))

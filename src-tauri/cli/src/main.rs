@@ -15,6 +15,7 @@ mod listen;
 mod said;
 mod serve;
 mod settings;
+mod sms;
 mod stats;
 mod story;
 mod tokens;
@@ -96,6 +97,9 @@ enum Command {
     Settings(settings::Command),
     /// Remove now what is old enough to go
     CleanUp(settings::CleanUp),
+    /// Texts
+    #[command(subcommand)]
+    Sms(sms::Command),
     /// Receive webhooks on this computer, verify and print them
     Listen(listen::Listen),
     /// Look Signalbox over: folder, database, key store
@@ -166,6 +170,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Story(story) => story.run(&door, screen).await,
         Command::Settings(command) => command.run(&door, screen).await,
         Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
+        Command::Sms(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
     };

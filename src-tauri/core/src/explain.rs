@@ -136,6 +136,16 @@ pub fn delivery_state(
     }
 }
 
+/// How a text stands that was taken: still on its way, on the phone, or nobody knows.
+#[must_use]
+pub fn text_state(awaited: bool, delivered: bool) -> State {
+    match (awaited, delivered) {
+        (true, _) => State::new("Accepted", Shape::TickOpen, Role::Accent),
+        (false, true) => State::new("Delivered", Shape::TickFilled, Role::Success),
+        (false, false) => State::new("Sent, not confirmed", Shape::TickOpen, Role::Success),
+    }
+}
+
 /// How one attempt ended, as plate and word.
 #[must_use]
 pub fn attempt_state(channel: Channel, ended: bool, failure: Option<&Failure>) -> State {

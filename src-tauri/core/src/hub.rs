@@ -27,6 +27,9 @@ use crate::workspaces::{FIRST_NAME, Workspace, own_zone};
 /// How long an end waits for calls that are under way.
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
+/// So many large files are stored at a time; further ones wait.
+const MAX_UPLOADS: usize = 4;
+
 /// An open data folder and everything that can be done with it.
 #[derive(Debug)]
 pub struct Hub {
@@ -46,6 +49,8 @@ pub struct Hub {
     /// Items of webhooks in the key store are read, altered and written by one at a time.
     pub(crate) altering_items: tokio::sync::Mutex<()>,
     pub(crate) replaying: crate::deliveries::replay::Replaying,
+    /// Large files that are on their way at a time.
+    pub(crate) uploads: tokio::sync::Semaphore,
     /// Held for as long as this process owns the folder.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -118,6 +123,7 @@ impl Hub {
             network_changed: AtomicBool::new(false),
             altering_items: tokio::sync::Mutex::default(),
             replaying: crate::deliveries::replay::Replaying::default(),
+            uploads: tokio::sync::Semaphore::new(MAX_UPLOADS),
             lock: Mutex::new(Some(lock)),
         }))
     }

@@ -162,6 +162,30 @@ pub enum Detail {
     Stalled,
     /// It was too large to be kept, so there is nothing left to send.
     NotKept,
+    /// The account is on trial and reaches only numbers its owner verified.
+    OnTrial,
+    /// The account is suspended or closed.
+    AccountClosed,
+    /// The person asked not to be texted any more.
+    AnsweredStop,
+    /// The number takes no texts, or is none.
+    BadNumber,
+    /// The account may not text into this country.
+    CountryClosed,
+    /// No way leads from this sender to this number.
+    NoWay,
+    /// The phone was off or out of reach.
+    PhoneOff,
+    /// The person's carrier blocked it.
+    CarrierBlocked,
+    /// The carriers had too much to do.
+    CarrierBusy,
+    /// The sender must be registered with the carriers first.
+    Unregistered,
+    /// Somebody called it off at the provider.
+    CalledOff,
+    /// The provider gave it up and does not say why.
+    NotDelivered,
 }
 
 /// A code with its arguments, as stored beside an attempt.
@@ -193,6 +217,9 @@ pub struct Args {
     /// A name that the provider gave: a region.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The provider's own number for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_code: Option<u32>,
 }
 
 impl Failure {
@@ -207,6 +234,7 @@ impl Failure {
                 seconds: None,
                 detail: None,
                 name: None,
+                provider_code: None,
             },
         }
     }
@@ -222,6 +250,7 @@ impl Failure {
                 seconds: None,
                 detail: None,
                 name: None,
+                provider_code: None,
             },
         }
     }
@@ -237,6 +266,7 @@ impl Failure {
                 seconds: None,
                 detail: None,
                 name: None,
+                provider_code: None,
             },
         }
     }
@@ -252,6 +282,7 @@ impl Failure {
                 seconds: Some(seconds),
                 detail: None,
                 name: None,
+                provider_code: None,
             },
         }
     }

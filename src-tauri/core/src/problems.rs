@@ -137,6 +137,8 @@ pub enum Cause {
     BlockedAddress,
     /// Deliveries were given up.
     Failed,
+    /// Deliveries were given up, and sending them again is no use or not wanted.
+    Hopeless,
     /// Answers got lost: nobody knows whether it was done.
     Unknown,
     /// A signing secret is old.
@@ -309,6 +311,7 @@ pub(crate) fn id(cause: Cause, whose: Whose) -> String {
         Cause::Failing => "failing",
         Cause::BlockedAddress => "blocked_address",
         Cause::Failed => "failed",
+        Cause::Hopeless => "hopeless",
         Cause::Unknown => "unknown",
         Cause::SecretOld => "secret_old",
     };
@@ -398,7 +401,11 @@ pub(crate) fn of(
     all.extend(locked.map(|(held, failure)| keychain(None, held, &failure)));
     all.retain(|problem| match problem.cause {
         // What was given up before is not counted any more.
-        Cause::Failed | Cause::BlockedAddress | Cause::Keychain | Cause::Unknown => true,
+        Cause::Failed
+        | Cause::Hopeless
+        | Cause::BlockedAddress
+        | Cause::Keychain
+        | Cause::Unknown => true,
         _ => dismissed
             .get(&problem.id)
             .is_none_or(|at| problem.since > *at),

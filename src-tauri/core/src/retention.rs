@@ -236,7 +236,7 @@ impl Hub {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn storage(&self) -> Result<Storage> {
+    pub async fn settings(&self) -> Result<Storage> {
         let home = self.home().to_owned();
         self.db
             .read(move |conn| {
@@ -271,7 +271,7 @@ impl Hub {
                 db::retention::set(tx.conn(), FACTS_DAYS, &new.facts_days)
             })
             .await?;
-        self.storage().await
+        self.settings().await
     }
 
     /// Removes now what is old enough, or counts it.

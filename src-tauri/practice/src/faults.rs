@@ -56,6 +56,8 @@ pub enum Behaviour {
     Say(u16, &'static str, &'static str),
     /// What was asked is done, and the connection is closed before the answer.
     AnswerLost,
+    /// What was asked is done, and the answer never comes; the connection stays open.
+    AnswerKept,
 }
 
 impl Behaviour {

@@ -1,6 +1,6 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
-//! [`SendGrid`] stands in for the provider of that name, as strict as its contract.
+//! [`SendGrid`] and [`Twilio`] stand in for the providers of these names, as strict as their contracts.
 //!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
@@ -12,6 +12,7 @@ mod folder;
 mod receiver;
 mod sendgrid;
 mod storage;
+mod twilio;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
@@ -20,3 +21,4 @@ pub use sendgrid::{Email, SendGrid};
 #[cfg(feature = "faults")]
 pub use storage::Fault;
 pub use storage::{Step, Storage};
+pub use twilio::{Text, Twilio};

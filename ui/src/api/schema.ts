@@ -55,6 +55,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rows that fit, as a file: newest first, or as `order` says. There are no pages: `limit`,
+         *     `cursor` and `at` are refused.
+         */
+        get: operations["exportDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many deliveries there were when. There are no pages: `limit`, `cursor` and `at` are refused. */
+        get: operations["getHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/replay": {
         parameters: {
             query?: never;
@@ -157,6 +194,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends an email and waits for the first try, at most 15 s. What does not go out, or not yet, is a
+         *     graceful failure with status 200; with `willRetry` it goes on by itself.
+         */
+        post: operations["sendEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/event-types": {
         parameters: {
             query?: never;
@@ -227,6 +284,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of the workspace, in the order of their keys. */
+        get: operations["listFiles"];
+        put?: never;
+        /**
+         * Stores a file: form fields `file` and, best before it, `folder`. It may be of any size; after 60
+         *     seconds in which nothing moves it is given up. Up to 256 KiB are kept and tried again; whatever is
+         *     larger has to be sent again when it fails. When it fails, the answer is a graceful failure with
+         *     status 200.
+         */
+        post: operations["uploadFile"];
+        /** Deletes a file. One that is not there counts as deleted. */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/url": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An address at which anybody may read the file until it expires. */
+        get: operations["getFileUrl"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -251,7 +349,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is set up. */
+        /** What is set up, and how it stands. */
         get: operations["listIntegrations"];
         put?: never;
         post?: never;
@@ -370,6 +468,55 @@ export interface paths {
         put?: never;
         /** Sends a test, one attempt, and waits for how it went. A test that fails is a result, with status 200. */
         post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets an integration up, or replaces its key: tested first, then saved. What the provider refuses
+         *     is a graceful failure with status 200, and nothing is saved. What could not be tested now is
+         *     saved with that result.
+         */
+        post: operations["configureIntegration"];
+        /**
+         * Disconnects an integration: its settings and secrets are forgotten, its log stays, and what waits
+         *     is held until it is set up again or closed.
+         */
+        delete: operations["disconnectIntegration"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an integration, pauses it (`isActive: false`) or resumes it. Another scheme, host or port
+         *     of its base URL needs the secret in the same request (422 `secret_required`).
+         */
+        patch: operations["updateIntegration"];
+        trace?: never;
+    };
+    "/api/integrations/{kind}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks whether an integration works: without side effects, or by a test sent to `testTo`. A test
+         *     that fails is a result, with status 200.
+         */
+        post: operations["testIntegration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -516,6 +663,101 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sms/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a text would be: its number as it would be called, and how many texts it takes. Nothing is
+         *     sent.
+         */
+        post: operations["previewSms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sms/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends a text and waits until Twilio has taken it, at most 15 s. What does not go out, or not yet,
+         *     is a graceful failure with status 200; with `willRetry` it goes on by itself. Whether it arrived
+         *     is followed: `GET /api/sms/{sid}`, and `deliveredAt` in the log.
+         */
+        post: operations["sendSms"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sms/{sid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How far a text has come, in Twilio's words. Twilio is asked unless that is final already. */
+        get: operations["getSms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What went out, in figures. Tests are not counted. */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything about one booking or one customer. A page holds the newest part, oldest first;
+         *     `nextCursor` leads to what happened before.
+         */
+        get: operations["getStory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/today": {
         parameters: {
             query?: never;
@@ -613,11 +855,24 @@ export interface components {
          * @enum {string}
          */
         Action: "retry" | "cancel" | "release";
+        /** @description One address or several. */
+        Addresses: string | string[];
         /**
          * @description What the arm shows: it speaks for the whole.
          * @enum {string}
          */
         Arm: "clear" | "needs_you" | "paused" | "offline";
+        /** @description A file that goes with an email: its bytes, or where it lies in the storage. */
+        Attachment: {
+            /** @description Its bytes. */
+            contentBase64?: string | null;
+            /** @description `application/pdf` */
+            contentType: string;
+            /** @description What it is called. */
+            filename: string;
+            /** @description The key of a stored file, instead of its bytes. */
+            key?: string | null;
+        };
         /** @description One try. Written when it starts, completed once, never changed afterwards. */
         Attempt: {
             code?: components["schemas"]["Code"] | null;
@@ -675,6 +930,11 @@ export interface components {
             /** @description In the owner's words. */
             reason?: string | null;
         };
+        /** @description A stretch of time and what was queued in it. */
+        Bucket: components["schemas"]["StateCounts"] & {
+            /** @description When it begins; it ends where the next one begins. */
+            start: components["schemas"]["Time"];
+        };
         /** @description An action as a button. */
         Button: {
             /** @description What it does. */
@@ -684,31 +944,39 @@ export interface components {
             /** @description The one to offer first. */
             primary: boolean;
         };
+        /** @description How many stand where. */
+        ByStatus: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            held: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            sending: number;
+            /** Format: int64 */
+            skipped: number;
+            /** Format: int64 */
+            success: number;
+            /** Format: int64 */
+            unknown: number;
+        };
         /** @description Google Calendar. */
-        CalendarIntegration: {
+        CalendarIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description The account's primary calendar. */
             account?: string | null;
             /** @description The chosen calendar. */
             calendarId?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
             /** @description What was permitted. */
             scopes: string[];
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
         };
         /**
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "gone" | "failing" | "blocked_address" | "failed" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -727,6 +995,11 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Figures of a way out. */
+        ChannelFigures: components["schemas"]["Figures"] & {
+            /** @description Which way. */
+            channel: components["schemas"]["Channel"];
+        };
         /** @description Whether to clean up, or only to count. */
         CleanUp: {
             /** @description True: only counts what would go. */
@@ -764,6 +1037,8 @@ export interface components {
          * @enum {string}
          */
         Code: "not_configured" | "disabled" | "offline" | "unreachable" | "timed_out" | "rate_limited" | "provider_down" | "sign_in_expired" | "credentials_rejected" | "rejected" | "blocked_address" | "keychain_unavailable" | "not_found" | "internal";
+        /** @description How setting up or changing an integration went. */
+        ConfiguredIntegration: components["schemas"]["SavedIntegration"] | components["schemas"]["RefusedIntegration"];
         /** @description What *Connect your software* shows. */
         Connection: {
             /** @description Where programs of this computer reach Signalbox. */
@@ -841,11 +1116,21 @@ export interface components {
              */
             succeeded: number;
         };
+        /** @description What was queued on one day, and how it stands now. */
+        DayFigures: components["schemas"]["StateCounts"] & {
+            /**
+             * Format: date
+             * @description `2026-11-24`
+             */
+            day: string;
+        };
         DeclaredType: {
             eventType: components["schemas"]["EventType"];
             /** @description Always true. */
             success: boolean;
         };
+        /** @description How deleting a file went. */
+        DeletedFile: components["schemas"]["FileGone"] | components["schemas"]["Graceful"];
         /** @description A delivery with all that is known of it. */
         DeliveryDetail: components["schemas"]["DeliveryRow"] & {
             /** @description What can be done. */
@@ -990,24 +1275,71 @@ export interface components {
             /** @description Who gets it, by name: "Cash desk". */
             who: string;
         };
+        /** @description What was disconnected. */
+        Disconnected: {
+            /**
+             * Format: int64
+             * @description Deliveries that wait until it is set up again.
+             */
+            held: number;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description An email that the provider accepted. Whether it was delivered, SendGrid does not say. */
+        EmailAccepted: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description True: it was sent before, under the same key. */
+            duplicate: boolean;
+            /** @description What the provider calls it, if it said. */
+            messageId?: string | null;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description Email through SendGrid. */
-        EmailIntegration: {
+        EmailIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description Where SendGrid is. */
+            apiBaseUrl?: string | null;
             /** @description The sender's address. */
             fromEmail?: string | null;
             /** @description The sender's name. */
             fromName?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
         };
+        /** @description What is to be different: `PATCH /api/integrations/email`. */
+        EmailPatch: {
+            /** @description Where SendGrid is. Another scheme, host or port needs the key in the same request. */
+            apiBaseUrl?: string | null;
+            apiKey?: components["schemas"]["Secret"] | null;
+            /** @description The sender's address. */
+            fromEmail?: string | null;
+            /** @description The sender's name; null for none. */
+            fromName?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description How sending an email went. */
+        EmailSent: components["schemas"]["EmailAccepted"] | components["schemas"]["Graceful"];
+        /** @description SendGrid to be set up: `POST /api/integrations/email`. */
+        EmailSetup: {
+            /** @description Where SendGrid is; else `https://api.sendgrid.com`, for EU accounts `https://api.eu.sendgrid.com`. */
+            apiBaseUrl?: string | null;
+            /** @description A key of SendGrid's that may send mail. */
+            apiKey: components["schemas"]["Secret"];
+            /** @description The sender's address, verified at SendGrid. */
+            fromEmail: string;
+            /** @description The sender's name. */
+            fromName?: string | null;
+            /** @description Sends a test there before it is saved. */
+            testTo?: string | null;
+        };
+        /**
+         * @description How a text is written on the air.
+         * @enum {string}
+         */
+        Encoding: "GSM-7" | "UCS-2";
         /** @description An event as it is read back. */
         Event: {
             /** @description Exactly as it was handed in; null once it was removed for its age. */
@@ -1058,6 +1390,24 @@ export interface components {
         EventTypes: {
             eventTypes: components["schemas"]["EventType"][];
         };
+        /** @description One thing that has to be filled in to set an integration up. */
+        Field: {
+            /** @description What can be chosen; for [`Input::Choice`] only. */
+            choices?: string[];
+            /** @description Something it may look like. */
+            example?: string | null;
+            find?: components["schemas"]["Link"] | null;
+            /** @description What it is and what it is for. */
+            help: string;
+            /** @description How it is filled in. */
+            input: components["schemas"]["Input"];
+            /** @description What people call it. */
+            label: string;
+            /** @description The member of the request. */
+            name: string;
+            /** @description Whether it must be there. */
+            required: boolean;
+        };
         /** @description One field of a request that is wrong, and what would be right. */
         FieldError: {
             /** @description For programs: `required`, `invalid`, `unknown`, `too_long`, `blocked_address` … */
@@ -1067,6 +1417,58 @@ export interface components {
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
         };
+        /** @description What was queued, and what became of it. */
+        Figures: {
+            /** @description By status. */
+            counts: components["schemas"]["ByStatus"];
+            /** @description Per day in the workspace's zone, oldest first, up to today. */
+            days: components["schemas"]["DayFigures"][];
+            /**
+             * Format: double
+             * @description The share that got through at the first try, of what got through or was given up: 0 to 1.
+             *     Null for fewer than 20.
+             */
+            firstTryRate?: number | null;
+            oldestWaiting?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description Half of the last attempts took no longer than this.
+             */
+            p50Ms?: number | null;
+            /**
+             * Format: int64
+             * @description 95 of 100 of the last attempts took no longer than this.
+             */
+            p95Ms?: number | null;
+            /**
+             * Format: int64
+             * @description Got through, but not at the first try.
+             */
+            rescued: number;
+            /**
+             * Format: double
+             * @description The share that got through in the end. Null for fewer than 20.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description All of it.
+             */
+            total: number;
+        };
+        /** @description A file that is no longer there. */
+        FileGone: {
+            /** @description Where it lay. */
+            key: string;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A link to a file. */
+        FileLink: components["schemas"]["LinkToFile"] | components["schemas"]["Graceful"];
+        /** @description A list of files. */
+        FileList: components["schemas"]["ListedFiles"] | components["schemas"]["Graceful"];
         /** @description One event before a filter. */
         FilterSample: {
             /** @description When it was recorded. */
@@ -1170,6 +1572,90 @@ export interface components {
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
         };
+        /** @description How many deliveries there were when. */
+        Histogram: {
+            /**
+             * Format: int64
+             * @description How long a bucket is; a day may have an hour more or less.
+             */
+            bucketSeconds: number;
+            /** @description Oldest first, also those with nothing in them. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description When the first bucket begins. */
+            from: components["schemas"]["Time"];
+            /** @description "3 failed of 212 since Mon 23 Nov 08:00." */
+            sentence: string;
+            /** @description When the last bucket ends. */
+            to: components["schemas"]["Time"];
+        };
+        /**
+         * @description How a field is filled in.
+         * @enum {string}
+         */
+        Input: "text" | "secret" | "email" | "phone" | "url" | "switch" | "choice";
+        /**
+         * @description What an integration is for.
+         * @enum {string}
+         */
+        IntegrationKind: "email" | "sms" | "calendar" | "storage";
+        /** @description What is to be different; its members are the kind's own. */
+        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"] | components["schemas"]["SmsPatch"];
+        /** @description What is to be set up; its members are the kind's own. */
+        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"] | components["schemas"]["SmsSetup"];
+        /** @description What is true of an integration of any kind. */
+        IntegrationStanding: {
+            /** @description The last seven days, oldest first, in the workspace's zone. */
+            days: components["schemas"]["Day"][];
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            failed: number;
+            /** @description What has to be filled in to set it up. */
+            fields: components["schemas"]["Field"][];
+            /**
+             * Format: int64
+             * @description Deliveries that wait for a cause to go away.
+             */
+            held: number;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastSuccess?: components["schemas"]["Time"] | null;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description What of it needs the owner most, if anything does. */
+            problemId?: string | null;
+            /** @description Who provides it. */
+            provider: string;
+            /** @description The same for people: "SendGrid". */
+            providerName: string;
+            /** @description What is true, in words. */
+            sentence: string;
+            /** @description Word, shape and role. */
+            state: components["schemas"]["State"];
+            /**
+             * Format: double
+             * @description Share of deliveries that got through, 0 to 1; from 20 ended deliveries on.
+             */
+            successRate?: number | null;
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that are due now or later.
+             */
+            waiting: number;
+            /** @description What becomes of what comes in while it is not active. */
+            whenPaused: components["schemas"]["WhenPaused"];
+        };
+        /** @description Whom to send a test to; nobody is only a look at the key. */
+        IntegrationTest: {
+            /** @description An address of your own. */
+            testTo?: string | null;
+        };
         /** @description `GET /api/integrations` */
         Integrations: {
             /** @description Google Calendar. */
@@ -1199,6 +1685,46 @@ export interface components {
             reason: components["schemas"]["WhyLeft"];
             /** @description The same as a sentence. */
             sentence: string;
+        };
+        /** @description A place at the provider, to be opened in a browser. */
+        Link: {
+            /** @description "Open billing" */
+            label: string;
+            /** @description Where it is. */
+            url: string;
+        };
+        /** @description An address at which anybody may read a file for a while. */
+        LinkToFile: {
+            /** @description From then on it leads nowhere. */
+            expiresAt: components["schemas"]["Time"];
+            /** @description Always true. */
+            success: boolean;
+            /** @description The address. */
+            url: string;
+        };
+        /** @description A file in a list. */
+        ListedFile: {
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies. */
+            key: string;
+            modifiedAt?: components["schemas"]["Time"] | null;
+            /** @description What it was called; null when that is not known. */
+            originalName?: string | null;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        /** @description One page of a list of files. */
+        ListedFiles: {
+            /** @description In the order of their keys. */
+            files: components["schemas"]["ListedFile"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor?: string | null;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description What was done, as a sentence. */
         Message: {
@@ -1337,8 +1863,9 @@ export interface components {
             first: components["schemas"]["DeliveryRow"][];
             /** @description The same for as long as the cause is. */
             id: string;
-            /** @description Always `webhooks` here. */
+            /** @description `webhooks`, or the kind of the integration. */
             integration: string;
+            link?: components["schemas"]["Link"] | null;
             /** @description Since when. */
             since: components["schemas"]["Time"];
             /** @description Word, shape and role. */
@@ -1377,6 +1904,21 @@ export interface components {
             /** @description Who gets it. */
             who: string;
         };
+        /** @description One storage somebody may have. */
+        Preset: {
+            /** @description The address; `{region}` and `{account}` are to be put in. None: it is asked for. */
+            endpoint?: string | null;
+            /** @description Where the keys are found. */
+            help: string;
+            /** @description For people. */
+            label: string;
+            /** @description For programs: `aws`, `spaces`, `r2`, `b2`, `minio`, `custom`. */
+            name: string;
+            /** @description Whether the bucket stands in the path instead of before the host's name. */
+            pathStyle: boolean;
+            /** @description A region as an example, or the only one. */
+            region: string;
+        };
         /** @description A request that is not served, and why. */
         Problem: {
             /** @description What happened, what it means, what to do. */
@@ -1398,6 +1940,7 @@ export interface components {
         ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
+            channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
             /** @description Always false. */
@@ -1433,6 +1976,11 @@ export interface components {
             success: boolean;
             /** @description What in `data` looks odd. It was taken as it is. */
             warnings: components["schemas"]["FieldError"][];
+        };
+        /** @description An integration that the provider refused. */
+        RefusedIntegration: components["schemas"]["Graceful"] & {
+            /** @description The same sentence as `error`. */
+            message: string;
         };
         /** @description A row that was not recorded; the others are. */
         RefusedRow: {
@@ -1592,6 +2140,22 @@ export interface components {
         };
         /** @description How one row of a batch fared. */
         RowResult: components["schemas"]["Recorded"] | components["schemas"]["RefusedRow"];
+        /** @description An integration that was saved. */
+        SavedIntegration: {
+            /** @description A sentence: whether it works, or why that is not known yet. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Deliveries that waited for this and go out now.
+             */
+            released: number;
+            /** @description Always true. */
+            success: boolean;
+            /** @description Why the test could not be made. */
+            testError?: string | null;
+            /** @description `success` or `failed`; null when there was nothing to test. */
+            testStatus?: string | null;
+        };
         /**
          * @description How the gaps between tries grow.
          * @enum {string}
@@ -1602,6 +2166,8 @@ export interface components {
          * @enum {string}
          */
         Scope: "events" | "full";
+        /** Format: password */
+        Secret: string;
         /** @description How old a signing secret is. */
         SecretAge: {
             /** @description From 180 days on: time to change it. */
@@ -1627,6 +2193,26 @@ export interface components {
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description What a message takes. */
+        Size: {
+            /** @description How it is written on the air. */
+            encoding: components["schemas"]["Encoding"];
+            /**
+             * Format: int32
+             * @description The places that are left in the last text.
+             */
+            left: number;
+            /**
+             * Format: int32
+             * @description How many texts it becomes.
+             */
+            segments: number;
+            /**
+             * Format: int32
+             * @description The places it takes: one a letter, two for those that need them.
+             */
+            units: number;
+        };
         /** @description How much room things take, in bytes where nothing else is said. */
         Sizes: {
             /**
@@ -1660,22 +2246,120 @@ export interface components {
              */
             texts: number;
         };
+        /** @description A text that Twilio took. How far it comes is followed. */
+        SmsAccepted: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description True: it was sent before, under the same key. */
+            duplicate: boolean;
+            /** @description What Twilio calls it. */
+            sid: string;
+            /** @description How far it has come. */
+            status: components["schemas"]["Status"];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
+        SmsDraft: {
+            /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
+            country?: string | null;
+            /** @description What it says so far. */
+            message: string;
+            /** @description The phone number as it was written, if there is one yet. */
+            to?: string | null;
+        };
         /** @description Texts through Twilio. */
-        SmsIntegration: {
+        SmsIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description The account. */
+            accountSid?: string | null;
+            /** @description Where Twilio is. */
+            apiBaseUrl?: string | null;
+            /** @description Where numbers belong that do not say so. */
+            country?: string | null;
             /** @description The sender's number. */
             fromNumber?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
+            /** @description The messaging service that chooses the number instead. */
+            messagingServiceSid?: string | null;
         };
+        /** @description A text to one person: `POST /api/sms/send`, and what automations make of their texts. */
+        SmsMessage: {
+            /** @description The same key again sends nothing new. */
+            idempotencyKey?: string | null;
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number, best with a plus and the country: `+43 664 1234567`. */
+            to: string;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/sms`. */
+        SmsPatch: {
+            /** @description Another account; it needs its token in the same request. */
+            accountSid?: string | null;
+            /** @description Where Twilio is. Another scheme, host or port needs the token in the same request. */
+            apiBaseUrl?: string | null;
+            authToken?: components["schemas"]["Secret"] | null;
+            /** @description Where numbers belong that do not say so; null for where the sender's number belongs. */
+            country?: string | null;
+            /** @description The number that texts come from, instead of a messaging service. */
+            fromNumber?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            /** @description The messaging service that chooses the number, instead of a number. */
+            messagingServiceSid?: string | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description What a text would be. Nothing is sent. */
+        SmsPreview: components["schemas"]["Size"] & {
+            /** @description The first letter that makes it larger: without it and its like, twice as much fits. */
+            costly?: string | null;
+            /** @description Why the message cannot be sent. */
+            messageError?: string | null;
+            /** @description What it takes, in words. */
+            sentence: string;
+            /** @description The number as it would be called; null when it is none, or none was given. */
+            to?: string | null;
+            /** @description Why the number is none. */
+            toError?: string | null;
+        };
+        /** @description How sending a text went. */
+        SmsSent: components["schemas"]["SmsAccepted"] | components["schemas"]["Graceful"];
+        /** @description Twilio to be set up: `POST /api/integrations/sms`. */
+        SmsSetup: {
+            /** @description The account: `AC…`. */
+            accountSid: string;
+            /** @description Where Twilio is; else `https://api.twilio.com`. */
+            apiBaseUrl?: string | null;
+            /** @description Its auth token. */
+            authToken: components["schemas"]["Secret"];
+            /** @description Where numbers belong that do not say so, in two letters; else where the sender's number belongs. */
+            country?: string | null;
+            /** @description The number that texts come from. This or a messaging service. */
+            fromNumber?: string | null;
+            /** @description The messaging service that chooses the number: `MG…`. */
+            messagingServiceSid?: string | null;
+            /** @description Sends a test there before it is saved. */
+            testTo?: string | null;
+        };
+        /** @description A text and its status, in Twilio's words. */
+        SmsStatus: {
+            deliveredAt?: components["schemas"]["Time"] | null;
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description The same as a sentence. */
+            error?: string | null;
+            /**
+             * Format: int32
+             * @description Twilio's number for why it did not arrive.
+             */
+            errorCode?: number | null;
+            /** @description What Twilio calls it. */
+            sid: string;
+            /** @description How far it has come. */
+            status: components["schemas"]["Status"];
+            /** @description Always true: the question was answered. */
+            success: boolean;
+        };
+        /** @description How far a text has come. */
+        SmsStood: components["schemas"]["SmsStatus"] | components["schemas"]["Graceful"];
         /** @description A program that receives a webhook and verifies it. */
         Snippet: {
             /** @description The whole program. */
@@ -1708,6 +2392,47 @@ export interface components {
             /** @description "Received", "Retry at 16:20" */
             word: string;
         };
+        /** @description Deliveries by how they stand. */
+        StateCounts: {
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Held, for whatever cause.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Skipped, or closed by the owner.
+             */
+            other: number;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            success: number;
+            /**
+             * Format: int64
+             * @description Due now or later, under way, or being checked.
+             */
+            waiting: number;
+        };
+        /** @description `GET /api/stats`: what was queued since a time, and how it stands now. Tests are not counted. */
+        Stats: {
+            /** @description By way; those with nothing are left out. */
+            channels: components["schemas"]["ChannelFigures"][];
+            /** @description "98.5 % of 212 got through, 9 of them by retrying." */
+            sentence: string;
+            /** @description From when on. */
+            since: components["schemas"]["Time"];
+            /** @description Until when: now. */
+            until: components["schemas"]["Time"];
+            /** @description By webhook; removed ones too, as far as there was something for them. */
+            webhooks: components["schemas"]["WebhookFigures"][];
+        };
         /**
          * @description Where a delivery stands. `success` never changes back.
          * @enum {string}
@@ -1734,24 +2459,74 @@ export interface components {
             sizes: components["schemas"]["Sizes"];
         };
         /** @description File storage. */
-        StorageIntegration: {
+        StorageIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description Whether it may be on the own network or computer. */
+            allowPrivateNetwork?: boolean | null;
             /** @description The bucket. */
             bucketName?: string | null;
             /** @description Where it is, if not AWS. */
             endpoint?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Storages that are well known, with what to fill in for them. */
+            presets: components["schemas"]["Preset"][];
             /** @description Its region. */
             region?: string | null;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/storage`. */
+        StoragePatch: {
+            accessKeyId?: components["schemas"]["Secret"] | null;
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean | null;
+            /** @description The bucket. */
+            bucketName?: string | null;
+            /** @description Where the storage is; null for Amazon. Another scheme, host or port needs both keys in the same request. */
+            endpoint?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Where it lies. */
+            region?: string | null;
+            secretAccessKey?: components["schemas"]["Secret"] | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description A storage to be set up: `POST /api/integrations/storage`. */
+        StorageSetup: {
+            /** @description The id of an access key that may list, read, write and delete in the bucket. */
+            accessKeyId: components["schemas"]["Secret"];
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean;
+            /** @description The bucket. */
+            bucketName: string;
+            /** @description Where the storage is; else at Amazon. */
+            endpoint?: string | null;
+            /** @description Whether the bucket stands in the path, not before the host's name. Usual where it is not Amazon. */
+            pathStyle?: boolean;
+            /** @description Where the bucket lies; `auto` at Cloudflare. */
+            region: string;
+            /** @description The secret beside it. */
+            secretAccessKey: components["schemas"]["Secret"];
+        };
+        /** @description A file that was stored. */
+        StoredFile: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description Its address, for those who may read there; anybody else needs a link. */
+            fileUrl: string;
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies: `{workspaceId}/{folder}/{uuid}.{ext}`. */
+            key: string;
+            /** @description What it was called, exactly. */
+            originalName: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description An event on *Today* and what became of it. */
         Story: {
@@ -1763,6 +2538,30 @@ export interface components {
             plates: components["schemas"]["Plate"][];
             /** @description "New booking 1042" */
             title: string;
+            /** @description "Maria Petersen, cut and colour" */
+            what: string;
+        };
+        /** @description `GET /api/story`: the newest part first, each part in the order of time. */
+        StoryPage: {
+            /** @description Pass it on for what happened before; null at the beginning. */
+            nextCursor?: string | null;
+            /** @description How it stands: "Cash desk received it 16:02; text accepted 16:02, delivered 16:02." */
+            sentence: string;
+            /** @description Oldest first. */
+            steps: components["schemas"]["StoryStep"][];
+            /** @description "Booking 1047", or the customer. */
+            title: string;
+        };
+        /** @description An event, and what went out because of it. */
+        StoryStep: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            /** @description Oldest first. */
+            deliveries: components["schemas"]["DeliveryRow"][];
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description "Booking changed" */
+            label: string;
             /** @description "Maria Petersen, cut and colour" */
             what: string;
         };
@@ -1836,6 +2635,34 @@ export interface components {
         };
         /** @description How a test of a webhook went: one attempt. */
         Tested: components["schemas"]["TestPassed"] | components["schemas"]["TestFailed"];
+        /** @description A test that went badly. */
+        TestedBadly: components["schemas"]["Graceful"] & {
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description The same sentence as `error`. */
+            message: string;
+        };
+        /** @description How a test of an integration went. */
+        TestedIntegration: components["schemas"]["TestedWell"] | components["schemas"]["TestedBadly"];
+        /** @description A test that went well. */
+        TestedWell: {
+            deliveryId?: components["schemas"]["DeliveryId"] | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            durationMs: number;
+            /** @description When it was. */
+            lastTested: components["schemas"]["Time"];
+            /** @description A sentence. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Deliveries that waited for this and go out now.
+             */
+            released: number;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** Format: date-time */
         Time: string;
         /** @description What *Today* shows. */
@@ -1873,12 +2700,24 @@ export interface components {
          * @description What a screen may be showing.
          * @enum {string}
          */
-        Topic: "events" | "deliveries" | "webhooks" | "tokens" | "workspaces" | "network";
+        Topic: "events" | "deliveries" | "webhooks" | "integrations" | "tokens" | "workspaces" | "network";
         /**
          * @description What made an attempt happen.
          * @enum {string}
          */
         Trigger: "auto" | "manual" | "replay" | "test";
+        /** @description The form of an upload. */
+        Upload: {
+            /**
+             * Format: binary
+             * @description The file with its name; a name given as `filename*` (RFC 8187) is exact whatever is in it.
+             */
+            file: string;
+            /** @description Where it is to lie; else `general`. */
+            folder?: string | null;
+        };
+        /** @description How storing a file went. */
+        UploadedFile: components["schemas"]["StoredFile"] | components["schemas"]["Graceful"];
         /** @description A webhook as its owner sees it. Never with its secret, except once after it was made. */
         Webhook: {
             /** @description The owner said: this is on my own network. */
@@ -1986,6 +2825,15 @@ export interface components {
              */
             total: number;
         };
+        /** @description Figures of a webhook. */
+        WebhookFigures: components["schemas"]["Figures"] & {
+            /** @description Where it is. */
+            host: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
         WebhookId: string;
         /** @description What is to be different; what is absent stays. */
         WebhookPatch: {
@@ -2029,6 +2877,11 @@ export interface components {
             webhooks: components["schemas"]["Webhook"][];
         };
         /**
+         * @description What becomes of what comes in while an integration is not active.
+         * @enum {string}
+         */
+        WhenPaused: "hold" | "skip";
+        /**
          * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
@@ -2070,20 +2923,26 @@ export interface components {
     pathItems: never;
 }
 export type Action = components['schemas']['Action'];
+export type Addresses = components['schemas']['Addresses'];
 export type Arm = components['schemas']['Arm'];
+export type Attachment = components['schemas']['Attachment'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
+export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
+export type ByStatus = components['schemas']['ByStatus'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelFigures = components['schemas']['ChannelFigures'];
 export type CleanUp = components['schemas']['CleanUp'];
 export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
+export type ConfiguredIntegration = components['schemas']['ConfiguredIntegration'];
 export type Connection = components['schemas']['Connection'];
 export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
@@ -2091,19 +2950,32 @@ export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
+export type DayFigures = components['schemas']['DayFigures'];
 export type DeclaredType = components['schemas']['DeclaredType'];
+export type DeletedFile = components['schemas']['DeletedFile'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
 export type DeliveryFilter = components['schemas']['DeliveryFilter'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
+export type Disconnected = components['schemas']['Disconnected'];
+export type EmailAccepted = components['schemas']['EmailAccepted'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
+export type EmailPatch = components['schemas']['EmailPatch'];
+export type EmailSent = components['schemas']['EmailSent'];
+export type EmailSetup = components['schemas']['EmailSetup'];
+export type Encoding = components['schemas']['Encoding'];
 export type Event = components['schemas']['Event'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
+export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
+export type Figures = components['schemas']['Figures'];
+export type FileGone = components['schemas']['FileGone'];
+export type FileLink = components['schemas']['FileLink'];
+export type FileList = components['schemas']['FileList'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
 export type FilterTested = components['schemas']['FilterTested'];
@@ -2112,9 +2984,20 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
+export type Histogram = components['schemas']['Histogram'];
+export type Input = components['schemas']['Input'];
+export type IntegrationKind = components['schemas']['IntegrationKind'];
+export type IntegrationPatch = components['schemas']['IntegrationPatch'];
+export type IntegrationSetup = components['schemas']['IntegrationSetup'];
+export type IntegrationStanding = components['schemas']['IntegrationStanding'];
+export type IntegrationTest = components['schemas']['IntegrationTest'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
 export type Left = components['schemas']['Left'];
+export type Link = components['schemas']['Link'];
+export type LinkToFile = components['schemas']['LinkToFile'];
+export type ListedFile = components['schemas']['ListedFile'];
+export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -2133,12 +3016,14 @@ export type Order = components['schemas']['Order'];
 export type OwnHeaders = components['schemas']['OwnHeaders'];
 export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
+export type Preset = components['schemas']['Preset'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemAction = components['schemas']['ProblemAction'];
 export type ProblemFilter = components['schemas']['ProblemFilter'];
 export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
+export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
 export type Replay = components['schemas']['Replay'];
 export type ReplayId = components['schemas']['ReplayId'];
@@ -2155,28 +3040,50 @@ export type Rotated = components['schemas']['Rotated'];
 export type RotatedSecret = components['schemas']['RotatedSecret'];
 export type RotationFinished = components['schemas']['RotationFinished'];
 export type RowResult = components['schemas']['RowResult'];
+export type SavedIntegration = components['schemas']['SavedIntegration'];
 export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
+export type Secret = components['schemas']['Secret'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
 export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
+export type SmsAccepted = components['schemas']['SmsAccepted'];
+export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
+export type SmsMessage = components['schemas']['SmsMessage'];
+export type SmsPatch = components['schemas']['SmsPatch'];
+export type SmsPreview = components['schemas']['SmsPreview'];
+export type SmsSent = components['schemas']['SmsSent'];
+export type SmsSetup = components['schemas']['SmsSetup'];
+export type SmsStatus = components['schemas']['SmsStatus'];
+export type SmsStood = components['schemas']['SmsStood'];
 export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
+export type StateCounts = components['schemas']['StateCounts'];
+export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type Storage = components['schemas']['Storage'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
+export type StoragePatch = components['schemas']['StoragePatch'];
+export type StorageSetup = components['schemas']['StorageSetup'];
+export type StoredFile = components['schemas']['StoredFile'];
 export type Story = components['schemas']['Story'];
+export type StoryPage = components['schemas']['StoryPage'];
+export type StoryStep = components['schemas']['StoryStep'];
 export type Strip = components['schemas']['Strip'];
 export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
 export type Tested = components['schemas']['Tested'];
+export type TestedBadly = components['schemas']['TestedBadly'];
+export type TestedIntegration = components['schemas']['TestedIntegration'];
+export type TestedWell = components['schemas']['TestedWell'];
 export type Time = components['schemas']['Time'];
 export type Today = components['schemas']['Today'];
 export type Token = components['schemas']['Token'];
@@ -2184,11 +3091,15 @@ export type TokenId = components['schemas']['TokenId'];
 export type Tokens = components['schemas']['Tokens'];
 export type Topic = components['schemas']['Topic'];
 export type Trigger = components['schemas']['Trigger'];
+export type Upload = components['schemas']['Upload'];
+export type UploadedFile = components['schemas']['UploadedFile'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookCounts = components['schemas']['WebhookCounts'];
+export type WebhookFigures = components['schemas']['WebhookFigures'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
+export type WhenPaused = components['schemas']['WhenPaused'];
 export type WhyLeft = components['schemas']['WhyLeft'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
@@ -2301,6 +3212,129 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDeliveries: {
+        parameters: {
+            query: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description A table, or a JSON document a line. */
+                format: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHistogram: {
+        parameters: {
+            query?: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description At most so many, 1 to 200; default 60. One is exactly the time asked for. */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2495,6 +3529,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Message"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailSent"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2711,6 +3778,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OneEvent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description How the keys begin; else all of the workspace */
+                prefix?: string;
+                /** @description 1 to 200, else 50 */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query: {
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFileUrl: {
+        parameters: {
+            query: {
+                key: string;
+                /** @description Seconds, 1 to 604800; else 3600 */
+                expiresIn?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileLink"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -3084,6 +4284,142 @@ export interface operations {
             };
         };
     };
+    configureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationSetup"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfiguredIntegration"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disconnectIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disconnected"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfiguredIntegration"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["IntegrationTest"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedIntegration"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getOpenapi: {
         parameters: {
             query?: never;
@@ -3350,6 +4686,175 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CleanedUp"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsDraft"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsPreview"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SmsMessage"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsSent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getSms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                sid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SmsStood"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description Queued at this time or later; without it, in the last seven days. */
+                since?: components["schemas"]["Time"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStory: {
+        parameters: {
+            query?: {
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where something went to. */
+                recipient?: string;
+                /** @description One customer: an email address, a phone number in any spelling, or a name. */
+                customer?: string;
+                /** @description Events of a page, 1 to 200; default 50. */
+                limit?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoryPage"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -205,7 +205,7 @@ story = Same booking, person or article
 story-all = See the story
 story-see = See the story
 story-list = See the list
-story-more = Show more
+story-more = What came before
 activity-count = { $count ->
     [one] 1 delivery
    *[other] { $said } deliveries

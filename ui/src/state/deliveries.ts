@@ -1,8 +1,7 @@
 // One thing that was to be done, and what can be done with it now.
 
 import { ask, canSave, save } from "../api/client";
-import type { Histogram, Replay, Replayed, Replays, Story } from "../api/coming";
-import type { Action, DeliveryPage, DeliveryRow, OneDelivery } from "../api/schema";
+import type { Action, DeliveryPage, DeliveryRow, Histogram, OneDelivery, Replayed, Replays, StoryPage } from "../api/schema";
 import type { Filter } from "./filter";
 import { asked } from "./filter";
 import { live } from "./live.svelte";
@@ -19,11 +18,11 @@ export async function act(id: string, action: Action): Promise<DeliveryRow> {
 
 /** What became of one booking, person or article, step by step: `{subject}`, `{recipient}` or `{customer}`. */
 export const story = (question: () => Record<string, string> | null) =>
-  live<Story>(() => {
+  live<StoryPage>(() => {
     const about = question();
     return about && `/api/story?${new URLSearchParams(about)}`;
   }, ["deliveries", "events"], { pace: 1000 });
-export const moreOf = (question: Record<string, string>, cursor: string): Promise<Story> => ask<Story>("GET", `/api/story?${new URLSearchParams({ ...question, cursor })}`);
+export const moreOf = (question: Record<string, string>, cursor: string): Promise<StoryPage> => ask<StoryPage>("GET", `/api/story?${new URLSearchParams({ ...question, cursor })}`);
 
 /** How many there were when. A chart that blinks at each call helps nobody. */
 export const histogram = (question: () => Record<string, string> | null) =>
@@ -41,7 +40,7 @@ export function meant(filter: Filter): Record<string, unknown> {
 }
 export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
 export const replays = () => live<Replays>(() => "/api/replays", ["deliveries"], { pace: 1000 });
-export const stopReplay = (id: string): Promise<Replay> => ask<Replay>("POST", `/api/replays/${id}/cancel`, {});
+export const stopReplay = (id: string): Promise<unknown> => ask("POST", `/api/replays/${id}/cancel`, {});
 
 const OPEN = ["pending", "held", "failed", "unknown"];
 /** Every delivery that fits and can still be closed, one page after the other. */

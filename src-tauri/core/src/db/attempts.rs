@@ -11,7 +11,7 @@ use crate::ids::AttemptId;
 use crate::outcome::Failure;
 
 /// How an attempt ended, as it is stored.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Ended {
     pub(crate) duration_ms: Option<u64>,
     pub(crate) status: Option<u16>,

@@ -502,6 +502,56 @@ pub(crate) fn take_checks(
     Ok(due)
 }
 
+/// The delivery that a provider knows by this name.
+pub(crate) fn by_provider_id(
+    conn: &Connection,
+    endpoint: &str,
+    provider_id: &str,
+) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT max(seq) FROM deliveries WHERE endpoint = ? AND provider_id = ? AND provider_id IS NOT NULL",
+        )?
+        .query_row([endpoint, provider_id], |r| r.get(0))?)
+}
+
+/// Brings a delivery that was accepted as `provider_id` to its end, or puts the next asking off.
+/// False when that is not awaited any more.
+pub(crate) fn settle(
+    conn: &Connection,
+    seq: i64,
+    provider_id: &str,
+    now: Time,
+    moved: &Move,
+    delivered: Option<Time>,
+    failure: Option<&Failure>,
+) -> Result<bool> {
+    let (status, reason, check_at) = match moved {
+        Move::Await(at) => (Status::Sending, None, Some(*at)),
+        Move::Held(reason) => (Status::Held, Some(*reason), None),
+        Move::Success => (Status::Success, None, None),
+        _ => (Status::Failed, None, None),
+    };
+    let finished = matches!(status, Status::Success | Status::Failed).then_some(now);
+    let changed = conn
+        .prepare_cached(
+            "UPDATE deliveries SET status = ?3, status_reason = ?4, check_at = ?5, finished_at = ?6, delivered_at = ?7, code = ?8, args = ?9
+             WHERE seq = ?1 AND provider_id = ?2 AND status = 'sending' AND lease IS NULL",
+        )?
+        .execute(params![
+            seq,
+            provider_id,
+            status,
+            reason,
+            check_at,
+            finished,
+            delivered,
+            failure.map(|f| f.code),
+            failure.and_then(|f| serde_json::to_string(&f.args).ok())
+        ])?;
+    Ok(changed == 1)
+}
+
 // --- the log -------------------------------------------------------------------------------------
 
 pub(crate) fn get(

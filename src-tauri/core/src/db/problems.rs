@@ -19,26 +19,54 @@ use crate::problems::{Many, OLD_SECRET_DAYS, Solution};
 const SHOWN_MS: i64 = 7 * 24 * 60 * 60 * 1000;
 const SHOWN: u32 = 20;
 
-/// Deliveries that were given up at an endpoint within a time, to a blocked address or otherwise.
+/// Deliveries that were given up at an endpoint within a time.
 pub(crate) struct GivenUp {
     pub(crate) endpoint: String,
-    pub(crate) blocked: bool,
+    pub(crate) class: Class,
     pub(crate) after: Time,
     pub(crate) until: Time,
 }
 
-const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > ?2 AND finished_at <= ?3 AND (code IS 'blocked_address') = ?4";
+/// Which of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Of a webhook: all but those to a blocked address.
+    Usual,
+    /// Of a webhook: those to a blocked address.
+    Blocked,
+    /// Of an integration: those that may get through another time.
+    Repeatable,
+    /// Of an integration: the same again would fail again, or is not wanted.
+    Hopeless,
+}
+
+const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > ?2 AND finished_at <= ?3";
+
+impl Class {
+    const fn condition(self) -> &'static str {
+        match self {
+            Self::Usual => "(code IS 'blocked_address') = 0",
+            Self::Blocked => "(code IS 'blocked_address') = 1",
+            Self::Repeatable => {
+                "coalesce(json_extract(args, '$.detail'), '') NOT IN ('answered_stop', 'bad_number', 'carrier_blocked')"
+            }
+            Self::Hopeless => {
+                "json_extract(args, '$.detail') IN ('answered_stop', 'bad_number', 'carrier_blocked')"
+            }
+        }
+    }
+}
 
 /// How many were given up, and since when.
 pub(crate) fn given_up(conn: &Connection, which: &GivenUp) -> Result<Option<Many>> {
     let (n, since) = conn
         .prepare_cached(&format!(
-            "SELECT count(*), min(finished_at) FROM deliveries WHERE {GIVEN_UP}"
+            "SELECT count(*), min(finished_at) FROM deliveries WHERE {GIVEN_UP} AND {}",
+            which.class.condition()
         ))?
-        .query_row(
-            params![which.endpoint, which.after, which.until, which.blocked],
-            |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Time>>(1)?)),
-        )?;
+        .query_row(params![which.endpoint, which.after, which.until], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Time>>(1)?))
+        })?;
     Ok(since.map(|since| Many {
         n: n.cast_unsigned(),
         since,
@@ -48,17 +76,12 @@ pub(crate) fn given_up(conn: &Connection, which: &GivenUp) -> Result<Option<Many
 /// The row numbers of some of them, oldest first.
 pub(crate) fn batch(conn: &Connection, which: &GivenUp, limit: usize) -> Result<Vec<i64>> {
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT seq FROM deliveries WHERE {GIVEN_UP} ORDER BY finished_at, seq LIMIT ?5"
+        "SELECT seq FROM deliveries WHERE {GIVEN_UP} AND {} ORDER BY finished_at, seq LIMIT ?4",
+        which.class.condition()
     ))?;
     Ok(statement
         .query_map(
-            params![
-                which.endpoint,
-                which.after,
-                which.until,
-                which.blocked,
-                limit as i64
-            ],
+            params![which.endpoint, which.after, which.until, limit as i64],
             |r| r.get(0),
         )?
         .collect::<rusqlite::Result<_>>()?)

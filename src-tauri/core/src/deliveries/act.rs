@@ -9,6 +9,7 @@ use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
 use crate::integrations::Kind;
 use crate::outbox::target::{self, Stop};
+use crate::outcome::{Detail, Failure};
 
 enum Wish {
     Retry,
@@ -94,6 +95,9 @@ impl Hub {
                         tx.after_commit(move || lanes.look(&endpoint));
                     }
                 } else {
+                    if never_again(row.failure.as_ref()) {
+                        return Err(Error::conflict("This person answered STOP, so this is not sent again. Tell them another way, and close it."));
+                    }
                     may_go(tx.conn(), row.channel, &row.endpoint)?;
                     let trigger = if matches!(wish, Wish::Retry) {
                         Trigger::Manual
@@ -110,6 +114,11 @@ impl Hub {
             .await?;
         self.delivery_row(workspace, id).await
     }
+}
+
+/// True when whoever it was for does not want it: it is never sent again, by nobody's hand.
+pub(crate) fn never_again(failure: Option<&Failure>) -> bool {
+    failure.is_some_and(|failure| failure.args.detail == Some(Detail::AnsweredStop))
 }
 
 /// Whether the endpoint of a delivery may be called now.
@@ -140,6 +149,7 @@ pub(super) fn actions(record: &DeliveryRecord) -> Vec<super::Action> {
     use super::Action;
     match record.status {
         Status::Failed if record.purged_at.is_some() => vec![Action::Cancel],
+        Status::Failed if never_again(record.failure.as_ref()) => vec![Action::Cancel],
         Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
         Status::Held if record.reason == Some(Reason::Paused) => vec![Action::Cancel],
         Status::Held => vec![Action::Release, Action::Cancel],

@@ -22,7 +22,7 @@ use crate::events::{self, Event, EventType};
 use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
-use crate::integrations::Kind;
+use crate::integrations::{Kind, words};
 use crate::receivers;
 use crate::webhooks::{send, store::zone};
 
@@ -87,13 +87,15 @@ impl Reader {
         let due = record.due_at.map(|at| self.moment(at));
         let tried = record.attempts > 0 && !record.after_earlier;
         DeliveryRow {
-            state: explain::delivery_state(
-                record.status,
-                record.reason,
-                record.channel,
-                tried,
-                due.as_deref(),
-            ),
+            state: followed(record).unwrap_or_else(|| {
+                explain::delivery_state(
+                    record.status,
+                    record.reason,
+                    record.channel,
+                    tried,
+                    due.as_deref(),
+                )
+            }),
             error: record
                 .failure
                 .as_ref()
@@ -259,16 +261,26 @@ impl Hub {
                     record.due_at.map(|at| reader.moment(at)),
                 );
                 let explanation = explanation(&record, &row, &attempts, doubt);
+                let taken = attempts
+                    .last()
+                    .filter(|_| followed(&record).is_some())
+                    .map(|last| reader.moment(last.started_at));
+                let on_the_phone = record.delivered_at.map(|at| reader.moment(at));
+                let text = taken.and_then(|at| {
+                    words::text(record.status, &row.who, &at, on_the_phone.as_deref())
+                });
                 Ok(DeliveryDetail {
-                    sentence: explain::delivery(
-                        record.channel,
-                        record.status,
-                        record.reason,
-                        &row.who,
-                        record.attempts,
-                        finished.as_deref(),
-                        due.as_deref(),
-                    ),
+                    sentence: text.unwrap_or_else(|| {
+                        explain::delivery(
+                            record.channel,
+                            record.status,
+                            record.reason,
+                            &row.who,
+                            record.attempts,
+                            finished.as_deref(),
+                            due.as_deref(),
+                        )
+                    }),
                     explanation,
                     actions: super::act::actions(&record),
                     body,
@@ -340,6 +352,14 @@ impl Hub {
             })
             .await
     }
+}
+
+/// How a text stands that Twilio took: taken and delivered are two facts.
+fn followed(record: &DeliveryRecord) -> Option<explain::State> {
+    let awaited = record.status == Status::Sending && !record.leased;
+    let delivered = record.delivered_at.is_some();
+    (record.channel == Channel::Sms && (awaited || record.status == Status::Success))
+        .then(|| explain::text_state(awaited, delivered))
 }
 
 /// Why it stands as it does: for one that got through, what is odd about it or what went wrong

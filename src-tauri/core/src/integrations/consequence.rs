@@ -44,6 +44,10 @@ const fn refused(detail: Detail) -> Consequence {
         Detail::OutOfCredits
         | Detail::SenderUnknown
         | Detail::WrongBaseUrl
+        | Detail::AccountClosed
+        | Detail::OnTrial
+        | Detail::CountryClosed
+        | Detail::Unregistered
         | Detail::NotPermitted
         | Detail::NoSuchBucket
         | Detail::WrongRegion
@@ -56,7 +60,15 @@ const fn refused(detail: Detail) -> Consequence {
         | Detail::AttachmentMissing
         | Detail::NoSuchFile
         | Detail::BrokeOff
-        | Detail::NotKept => Fail,
+        | Detail::NotKept
+        | Detail::AnsweredStop
+        | Detail::BadNumber
+        | Detail::NoWay
+        | Detail::PhoneOff
+        | Detail::CarrierBlocked
+        | Detail::CarrierBusy
+        | Detail::CalledOff
+        | Detail::NotDelivered => Fail,
         Detail::NotTheProvider | Detail::Changed | Detail::Stalled => Retry,
     }
 }
@@ -70,18 +82,36 @@ const fn lost(kind: Kind) -> Consequence {
     }
 }
 
-/// True when the failure says nothing of the provider: what was to be sent was not there, or not whole.
-pub(crate) fn was_ours(failure: &Failure) -> bool {
-    matches!(
-        failure.args.detail,
-        Some(Detail::BrokeOff | Detail::NotKept | Detail::AttachmentMissing)
-    )
+/// True when a failure says something of the person at the other end, or of this one delivery, and
+/// nothing of the provider: others go through all the same, and what was to be sent may not have
+/// been there, or not whole.
+pub(crate) const fn concerns_one(failure: &Failure) -> bool {
+    match failure.args.detail {
+        Some(
+            Detail::OnTrial
+            | Detail::CountryClosed
+            | Detail::Unregistered
+            | Detail::AnsweredStop
+            | Detail::BadNumber
+            | Detail::NoWay
+            | Detail::PhoneOff
+            | Detail::CarrierBlocked
+            | Detail::CarrierBusy
+            | Detail::CalledOff
+            | Detail::NotDelivered
+            | Detail::BrokeOff
+            | Detail::NotKept
+            | Detail::AttachmentMissing,
+        ) => true,
+        _ => false,
+    }
 }
 
 /// For which reason nothing more may go to the provider until the owner has seen to it; none when
 /// the failure concerns this one delivery, or nobody's doing.
-pub(crate) fn stops_all(consequence: Consequence) -> Option<Reason> {
-    match consequence {
+pub(crate) fn stops_all(kind: Kind, failure: &Failure) -> Option<Reason> {
+    match of(kind, failure) {
+        _ if concerns_one(failure) => None,
         Consequence::Hold(
             reason @ (Reason::NeedsCredentials | Reason::NeedsSetup | Reason::NeedsSignIn),
         ) => Some(reason),

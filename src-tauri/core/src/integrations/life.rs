@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 use super::consequence::{self, Consequence};
 use super::email::{self, Message, sendgrid};
 use super::kept::Kept;
+use super::sms::{self, number, twilio};
 use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, storage, words};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
 use crate::db::{self, Tx};
-use crate::deliveries::{Reason, Trigger};
+use crate::deliveries::Reason;
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::finish;
+use crate::outbox::{Carries, Sending, finish, record_test};
 use crate::outcome::{Code, Failure, Graceful};
 
 /// Whom to send a test to; nobody is only a look at the key.
@@ -150,7 +151,7 @@ impl Hub {
                 let settings = email::Settings::new(&setup);
                 let mut wrong = settings.check();
                 wrong.extend(required("apiKey", &setup.api_key));
-                wrong.extend(wrong_test_to(setup.test_to.as_deref()));
+                wrong.extend(wrong_test_to(None, setup.test_to.as_deref()));
                 if !wrong.is_empty() {
                     return Err(Error::invalid(wrong));
                 }
@@ -177,6 +178,21 @@ impl Hub {
                     kept: Kept::new(settings.base_url(), secrets),
                     settings: Settings::Storage(settings),
                     test_to: None,
+                }
+            }
+            Setup::Sms(setup) => {
+                let settings = sms::Settings::new(&setup);
+                let mut wrong = settings.check();
+                wrong.extend(required("authToken", &setup.auth_token));
+                wrong.extend(wrong_test_to(Some(&settings), setup.test_to.as_deref()));
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let secrets = [(twilio::TOKEN, &setup.auth_token.0)];
+                Candidate {
+                    kept: Kept::new(&settings.api_base_url, secrets),
+                    settings: Settings::Sms(settings),
+                    test_to: setup.test_to,
                 }
             }
         };
@@ -226,6 +242,42 @@ impl Hub {
                 let moved = before != url;
                 (
                     Settings::Email(settings),
+                    switches,
+                    kept.map(Ok).or_else(|| moved.then_some(Err(()))),
+                )
+            }
+            Patch::Sms(patch) => {
+                let row = self.integration_row(workspace, Kind::Sms).await?;
+                let Settings::Sms(before) = row.settings else {
+                    return Err(unknown(Kind::Sms));
+                };
+                let mut settings = before.clone();
+                settings.apply(&patch);
+                let mut wrong = settings.check();
+                if let Some(token) = &patch.auth_token {
+                    wrong.extend(required("authToken", token));
+                }
+                let elsewhere = !Kept::new(&before.api_base_url, [])
+                    .may_go_to(&settings.api_base_url)
+                    || before.account_sid != settings.account_sid;
+                if wrong.is_empty() && elsewhere && patch.auth_token.is_none() {
+                    wrong.push(FieldError::new(
+                        "authToken",
+                        "secret_required",
+                        "The token was entered for another account or address, and goes nowhere else. Enter it again.",
+                    ));
+                }
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let switches = patch.switches();
+                let url = settings.api_base_url.clone();
+                let kept = patch
+                    .auth_token
+                    .map(|token| Kept::new(&url, [(twilio::TOKEN, &token.0)]));
+                let moved = before.api_base_url != url;
+                (
+                    Settings::Sms(settings),
                     switches,
                     kept.map(Ok).or_else(|| moved.then_some(Err(()))),
                 )
@@ -303,13 +355,20 @@ impl Hub {
         request: TestRequest,
     ) -> Result<Tested> {
         let started = Instant::now();
-        if let Some(wrong) = wrong_test_to(request.test_to.as_deref()) {
-            return Err(Error::invalid(vec![wrong]));
-        }
         let row = self
             .db
             .read(move |conn| db::integrations::get(conn, workspace, kind))
             .await?;
+        let texts = match row.as_ref().map(|row| &row.settings) {
+            Some(Settings::Sms(settings)) => Some(settings),
+            _ => None,
+        };
+        if kind != Kind::Sms || texts.is_some() {
+            let wrong = wrong_test_to(texts, request.test_to.as_deref());
+            if let Some(wrong) = wrong {
+                return Err(Error::invalid(vec![wrong]));
+            }
+        }
         let Some(row) = row else {
             let failure = Failure::new(Code::NotConfigured);
             return Ok(badly(kind, &failure, None, None));
@@ -490,6 +549,7 @@ impl Hub {
                 }
                 Err(failure) => Err(failure),
             },
+            Settings::Sms(settings) => self.try_sms(settings, &candidate.kept).await,
         };
         if let Err(failure) = looked {
             let failure = match failure.args.status {
@@ -510,26 +570,29 @@ impl Hub {
         candidate: &Candidate,
         to: &str,
     ) -> Result<Tried> {
-        let kind = candidate.settings.kind();
-        let (event_type, data) = match kind {
-            Kind::Email => ("email.send", test_message(to)),
-            Kind::Sms | Kind::Calendar | Kind::Storage => return Ok((Ok(()), None)),
+        let (event_type, data, recipient) = match &candidate.settings {
+            Settings::Email(_) => ("email.send", test_message(to), to.to_owned()),
+            Settings::Sms(settings) => (
+                "sms.send",
+                test_text(to),
+                number::e164(to, settings.country()).unwrap_or_else(|_| to.to_owned()),
+            ),
+            // Nobody to send a file to: storing one and deleting it again was the test.
+            Settings::Storage(_) => return Ok((Ok(()), None)),
         };
-        let (now, settings, recipient) = (self.now(), candidate.settings.clone(), to.to_owned());
+        let sending = Sending {
+            kind: candidate.settings.kind(),
+            event_type,
+            data: data.into(),
+            carries: Carries::Data,
+            recipient,
+            idempotency_key: None,
+            source: "test".into(),
+        };
+        let (now, settings) = (self.now(), candidate.settings.clone());
         let out = self
             .db
-            .write(move |tx| {
-                super::direct::start(
-                    tx,
-                    workspace,
-                    settings,
-                    event_type,
-                    &data,
-                    &recipient,
-                    Trigger::Test,
-                    now,
-                )
-            })
+            .write(move |tx| record_test(tx, workspace, &sending, settings, now))
             .await?;
         let sent = self
             .send_through(&out, &candidate.settings, Some(&candidate.kept))
@@ -561,6 +624,16 @@ fn test_message(to: &str) -> String {
     serde_json::to_string(&message).unwrap_or_default()
 }
 
+/// The text that a test sends.
+fn test_text(to: &str) -> String {
+    let message = sms::Message {
+        to: to.to_owned(),
+        message: "A test from Signalbox: your customers get their texts too.".into(),
+        idempotency_key: None,
+    };
+    serde_json::to_string(&message).unwrap_or_default()
+}
+
 fn unknown(kind: Kind) -> Error {
     Error::new(
         crate::Kind::NotFound,
@@ -584,8 +657,12 @@ fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
     })
 }
 
-fn wrong_test_to(to: Option<&str>) -> Option<FieldError> {
+/// `texts` are the settings of texts, where it is one that would be sent.
+fn wrong_test_to(texts: Option<&sms::Settings>, to: Option<&str>) -> Option<FieldError> {
     let to = to?;
+    if let Some(settings) = texts {
+        return sms::wrong_number("testTo", to, settings.country());
+    }
     email::Mailbox::read(to).is_none().then(|| {
         FieldError::new(
             "testTo",
@@ -632,10 +709,14 @@ fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
     if sent {
         format!("{who} took the test. Look whether it arrives.")
-    } else if kind == Kind::Storage {
-        format!("{who} knows your key. A small file was stored there and deleted again.")
     } else {
-        format!("{who} knows your key and lets it send.")
+        match kind {
+            Kind::Email => format!("{who} knows your key and lets it send."),
+            Kind::Storage => {
+                format!("{who} knows your key. A small file was stored there and deleted again.")
+            }
+            Kind::Sms | Kind::Calendar => format!("{who} knows your key."),
+        }
     }
 }
 

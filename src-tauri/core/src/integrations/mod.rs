@@ -13,6 +13,7 @@ pub(crate) mod kept;
 mod life;
 mod read;
 pub(crate) mod send;
+pub mod sms;
 pub mod storage;
 pub(crate) mod words;
 
@@ -136,8 +137,9 @@ impl Kind {
     pub fn fields(self) -> Vec<Field> {
         match self {
             Self::Email => email::fields(),
+            Self::Sms => sms::fields(),
             Self::Storage => storage::fields(),
-            Self::Sms | Self::Calendar => Vec::new(),
+            Self::Calendar => Vec::new(),
         }
     }
 }
@@ -299,6 +301,8 @@ pub enum Setup {
     Email(email::Setup),
     /// `POST /api/integrations/storage`
     Storage(storage::Setup),
+    /// `POST /api/integrations/sms`
+    Sms(sms::Setup),
 }
 
 /// What is to be different about an integration; what is absent stays.
@@ -308,6 +312,8 @@ pub enum Patch {
     Email(email::Patch),
     /// `PATCH /api/integrations/storage`
     Storage(storage::Patch),
+    /// `PATCH /api/integrations/sms`
+    Sms(sms::Patch),
 }
 
 /// What of a change is the same for all kinds.
@@ -322,6 +328,7 @@ pub(crate) struct Switches {
 pub(crate) enum Settings {
     Email(email::Settings),
     Storage(storage::Settings),
+    Sms(sms::Settings),
 }
 
 impl Settings {
@@ -329,6 +336,7 @@ impl Settings {
         match self {
             Self::Email(_) => Kind::Email,
             Self::Storage(_) => Kind::Storage,
+            Self::Sms(_) => Kind::Sms,
         }
     }
 
@@ -337,6 +345,15 @@ impl Settings {
         match self {
             Self::Email(settings) => &settings.api_base_url,
             Self::Storage(settings) => settings.base_url(),
+            Self::Sms(settings) => &settings.api_base_url,
+        }
+    }
+
+    /// Those of texts.
+    pub(crate) fn into_sms(self) -> Option<sms::Settings> {
+        match self {
+            Self::Sms(settings) => Some(settings),
+            _ => None,
         }
     }
 
@@ -345,6 +362,7 @@ impl Settings {
         match self {
             Self::Email(settings) => serde_json::to_string(settings),
             Self::Storage(settings) => serde_json::to_string(settings),
+            Self::Sms(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
     }
@@ -353,8 +371,9 @@ impl Settings {
     pub(crate) fn from_json(kind: Kind, text: &str) -> rusqlite::Result<Self> {
         match kind {
             Kind::Email => crate::db::json(text).map(Self::Email),
+            Kind::Sms => crate::db::json(text).map(Self::Sms),
             Kind::Storage => crate::db::json(text).map(Self::Storage),
-            Kind::Sms | Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
+            Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
         }
     }
 }

@@ -121,8 +121,16 @@ integration!(
 integration!(
     /// Texts through Twilio.
     SmsIntegration {
+        /// The account.
+        account_sid: Option<String>,
         /// The sender's number.
         from_number: Option<String>,
+        /// The messaging service that chooses the number instead.
+        messaging_service_sid: Option<String>,
+        /// Where numbers belong that do not say so.
+        country: Option<String>,
+        /// Where Twilio is.
+        api_base_url: Option<String>,
     }
 );
 integration!(
@@ -177,15 +185,17 @@ impl Hub {
                     Ok((standing, settings))
                 };
                 let (email, settings) = look(Kind::Email)?;
-                let settings = settings.and_then(|settings| match settings {
-                    Settings::Email(settings) => Some(settings),
-                    Settings::Storage(_) => None,
-                });
+                let settings = match settings {
+                    Some(Settings::Email(settings)) => Some(settings),
+                    _ => None,
+                };
+                let (sms, texts) = look(Kind::Sms)?;
+                let texts = texts.and_then(Settings::into_sms);
                 let (storage, bucket) = look(Kind::Storage)?;
-                let bucket = bucket.and_then(|settings| match settings {
-                    Settings::Storage(settings) => Some(settings),
-                    Settings::Email(_) => None,
-                });
+                let bucket = match bucket {
+                    Some(Settings::Storage(settings)) => Some(settings),
+                    _ => None,
+                };
                 Ok(Integrations {
                     email: EmailIntegration {
                         standing: email,
@@ -194,8 +204,14 @@ impl Hub {
                         api_base_url: settings.map(|s| s.api_base_url),
                     },
                     sms: SmsIntegration {
-                        standing: look(Kind::Sms)?.0,
-                        from_number: None,
+                        standing: sms,
+                        account_sid: texts.as_ref().map(|s| s.account_sid.clone()),
+                        from_number: texts.as_ref().and_then(|s| s.from_number.clone()),
+                        messaging_service_sid: texts
+                            .as_ref()
+                            .and_then(|s| s.messaging_service_sid.clone()),
+                        country: texts.as_ref().and_then(|s| s.country().map(str::to_owned)),
+                        api_base_url: texts.map(|s| s.api_base_url),
                     },
                     calendar: CalendarIntegration {
                         standing: look(Kind::Calendar)?.0,

@@ -75,6 +75,7 @@ impl Hub {
         let mut sent = match settings {
             Settings::Email(settings) => self.send_email_once(out, settings, kept).await,
             Settings::Storage(settings) => self.store_once(out, settings, kept).await,
+            Settings::Sms(settings) => self.send_sms_once(out, settings, kept).await,
         };
         if sent.ended.status.is_none()
             && let Some(failure) = sent.ended.failure.take()
@@ -161,7 +162,7 @@ impl Hub {
 impl Hub {
     /// Asks for the final status of a delivery that was accepted.
     pub(crate) async fn check_final_status(&self, delivery: i64) {
-        // No kind that can be set up yet says more than *accepted*.
-        tracing::debug!(delivery, "there is no final status to ask for");
+        // Texts alone have one.
+        self.check_sms(delivery).await;
     }
 }

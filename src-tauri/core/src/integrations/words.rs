@@ -1,6 +1,7 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
 use super::email::sendgrid;
+use super::sms::twilio;
 use super::{Kind, Link, storage};
 use crate::deliveries::{Reason, Status};
 use crate::explain;
@@ -16,9 +17,11 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::OutOfCredits => format!(
                 "Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."
             ),
+            Detail::SenderUnknown if kind == Kind::Sms => format!("{who} does not let your account text from this number or messaging service. Choose one of yours that can."),
             Detail::SenderUnknown => {
                 format!("{who} does not know your sender address yet. Verify it there.")
             }
+            Detail::MayNotSend if kind == Kind::Sms => format!("Your key for {who} may not send texts. Make one that may, and replace it."),
             Detail::MayNotSend => {
                 format!("Your key for {who} may not send mail. Make one that may, and replace it.")
             }
@@ -28,6 +31,7 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::TooLarge if kind == Kind::Storage => {
                 format!("This file is larger than {who} takes in one piece. Nothing of it was stored.")
             }
+            Detail::TooLarge if kind == Kind::Sms => format!("This text is too long for {who}. Make it shorter, or send a link."),
             Detail::TooLarge => {
                 format!("This {one} is too large for {who}. Store its files, and send a link.")
             }
@@ -57,9 +61,27 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::BrokeOff => "The file broke off before it was whole. Nothing of it was stored; send it again.".into(),
             Detail::Stalled => format!("Nothing moved on the way to {who} for {} s.", failure.args.seconds.unwrap_or_default()),
             Detail::NotKept => "Files over 256 KiB are not kept here when storing them fails. Send it again.".into(),
+            Detail::OnTrial => format!("Your {who} account is on trial: it texts only numbers that you verified there. End the trial, or verify this number; then test the connection."),
+            Detail::AccountClosed => format!("Your {who} account is suspended or closed. See to it there; then test the connection."),
+            Detail::AnsweredStop => "This person answered STOP. We will not text them.".into(),
+            Detail::BadNumber => "This number cannot receive texts. Correct the number.".into(),
+            Detail::CountryClosed => format!("Your {who} account may not text into this country. Allow it there; then test the connection."),
+            Detail::NoWay => format!("{who} knows no way from your number to this one. Another sender may reach it."),
+            Detail::PhoneOff => "The phone was off or out of reach. Send it again later.".into(),
+            Detail::CarrierBlocked => "The person’s carrier blocked this text. The same again would be blocked too: write it otherwise, or call.".into(),
+            Detail::CarrierBusy => "The carriers had too much to do, and dropped this text. Send it again later.".into(),
+            Detail::Unregistered => format!("Your number must be registered before it can text here. Register it at {who}; then test the connection."),
+            Detail::CalledOff => format!("Somebody called this text off at {who}."),
+            Detail::NotDelivered => format!("{who} could not deliver this text, and does not say why."),
         };
     }
     match (failure.code, failure.args.trouble) {
+        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!(
+            "The text went to {who}, and the answer got lost. It is looked for there before it is sent again."
+        ),
+        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!(
+            "Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."
+        ),
         (_, Some(Trouble::AnswerLost)) => format!(
             "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
         ),
@@ -83,8 +105,9 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let sentence = self::failure(kind, failure);
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
+        Kind::Sms => body.and_then(twilio::own_words),
         Kind::Storage => body.and_then(storage::own_words),
-        Kind::Sms | Kind::Calendar => None,
+        Kind::Calendar => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
@@ -99,6 +122,15 @@ pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
         (Kind::Email, Some(Detail::SenderUnknown), _) => ("Verify sender", sendgrid::SENDERS),
         (Kind::Email, Some(Detail::MayNotSend), _)
         | (Kind::Email, None, Code::CredentialsRejected) => ("Open API keys", sendgrid::KEYS),
+        (Kind::Sms, Some(Detail::OnTrial), _) => ("Open Twilio", twilio::BILLING),
+        (Kind::Sms, Some(Detail::AccountClosed), _) => ("Open Twilio", twilio::CONSOLE),
+        (Kind::Sms, Some(Detail::SenderUnknown), _) => ("Open your numbers", twilio::NUMBERS),
+        (Kind::Sms, Some(Detail::CountryClosed), _) => ("Allow the country", twilio::COUNTRIES),
+        (Kind::Sms, Some(Detail::Unregistered), _) => ("Register the number", twilio::REGISTRATION),
+        (Kind::Sms, Some(Detail::CarrierBlocked), _) => ("Explain", twilio::FILTERING),
+        (Kind::Sms, Some(Detail::MayNotSend), _) | (Kind::Sms, None, Code::CredentialsRejected) => {
+            ("Open Twilio", twilio::CONSOLE)
+        }
         _ => return None,
     };
     Some(Link {
@@ -147,4 +179,26 @@ pub(crate) fn delivery(
         }
         _ => return None,
     })
+}
+
+/// What is true of a text that Twilio took: when that was, and when it was on the phone.
+pub(crate) fn text(
+    status: Status,
+    who: &str,
+    accepted: &str,
+    delivered: Option<&str>,
+) -> Option<String> {
+    let provider = Kind::Sms.provider_name();
+    match (status, delivered) {
+        (Status::Success, Some(delivered)) => Some(format!(
+            "Accepted by {provider} for {who} at {accepted}, delivered at {delivered}."
+        )),
+        (Status::Success, None) => Some(format!(
+            "Sent by {provider} to {who} at {accepted}. Nobody confirmed that it was delivered."
+        )),
+        (Status::Sending, _) => Some(format!(
+            "Accepted by {provider} for {who} at {accepted}. Whether it is delivered is not known yet."
+        )),
+        _ => None,
+    }
 }

@@ -1,5 +1,7 @@
 //! After a call: completing the attempt and moving the delivery, in one transaction.
 
+use std::sync::Arc;
+
 use super::lanes::Lanes;
 use super::retry::{self, Policy};
 use super::target::Stop;
@@ -12,6 +14,7 @@ use crate::db::tallies::Tally;
 use crate::db::{self, Tx};
 use crate::deliveries::Reason;
 use crate::error::Result;
+use crate::ids::WorkspaceId;
 use crate::integrations::consequence::{self, Consequence};
 use crate::integrations::{self, Kind};
 use crate::outcome::{Code, Failure, Trouble};
@@ -40,8 +43,9 @@ pub(crate) fn decide_for_integration(
 ) -> (Move, bool) {
     let Some(failure) = &ended.failure else {
         return match ended.check_at {
-            Some(at) if !test => (Move::Await(at), true),
-            _ => (Move::Success, true),
+            // Taken is not delivered: how far it comes is followed.
+            Some(at) => (Move::Await(at), true),
+            None => (Move::Success, true),
         };
     };
     match consequence::of(kind, failure) {
@@ -127,12 +131,26 @@ pub(crate) fn finish(
                 webhook_failed(tx, out, ended, failure, now, counted, &mut moved)?;
             }
             Target::Integration(settings) => {
-                integration_failed(tx, out, settings, ended, failure, now, counted, &mut moved)?;
+                integration_failed(tx, out, settings, ended, now, counted, &mut moved)?;
             }
         }
     }
     if matches!(moved, Move::Again(_) | Move::Held(_) | Move::Unknown) && !out.can_be_repeated() {
         moved = Move::Failed;
+    }
+    let found_twice;
+    let mut ended = ended;
+    if let (Move::Await(_), Some(id)) = (&moved, &ended.provider_id)
+        && db::deliveries::by_provider_id(tx.conn(), &out.endpoint, id)?
+            .is_some_and(|seq| seq != out.delivery)
+    {
+        // Two of the same words to the same person were looked for at once; it is the other's.
+        moved = Move::Again(now);
+        found_twice = Ended {
+            provider_id: None,
+            ..ended.clone()
+        };
+        ended = &found_twice;
     }
     if !db::deliveries::finish(
         tx.conn(),
@@ -145,20 +163,46 @@ pub(crate) fn finish(
     )? {
         return Ok(());
     }
-    match moved {
+    let whose = Whose {
+        workspace: out.workspace,
+        endpoint: &out.endpoint,
+        subject: out.subject.as_deref(),
+        test: out.test,
+    };
+    follow_up(tx, whose, &moved, now, lanes)
+}
+
+/// Whose delivery it is that moved.
+#[derive(Clone, Copy)]
+pub(crate) struct Whose<'a> {
+    pub(crate) workspace: WorkspaceId,
+    pub(crate) endpoint: &'a Arc<str>,
+    pub(crate) subject: Option<&'a str>,
+    pub(crate) test: bool,
+}
+
+/// What follows from a move: it is counted, the next about its subject is let go, the worker is told.
+pub(crate) fn follow_up(
+    tx: &mut Tx<'_>,
+    whose: Whose<'_>,
+    moved: &Move,
+    now: Time,
+    lanes: &Lanes,
+) -> Result<()> {
+    match *moved {
         Move::Success | Move::Failed | Move::Skipped(_) => {
-            if !out.test && !matches!(moved, Move::Skipped(_)) {
-                tx.tally(Tally::one(&out.endpoint, now, moved == Move::Success));
+            if !whose.test && !matches!(moved, Move::Skipped(_)) {
+                tx.tally(Tally::one(whose.endpoint, now, *moved == Move::Success));
             }
-            if let Some(subject) = &out.subject
-                && db::deliveries::release_next(tx.conn(), &out.endpoint, subject, now)?
+            if let Some(subject) = whose.subject
+                && db::deliveries::release_next(tx.conn(), whose.endpoint, subject, now)?
             {
-                let (lanes, endpoint) = (lanes.clone(), out.endpoint.clone());
+                let (lanes, endpoint) = (lanes.clone(), whose.endpoint.clone());
                 tx.after_commit(move || lanes.look(&endpoint));
             }
         }
         Move::Again(at) => {
-            let (lanes, endpoint) = (lanes.clone(), out.endpoint.clone());
+            let (lanes, endpoint) = (lanes.clone(), whose.endpoint.clone());
             tx.after_commit(move || lanes.due(&endpoint, at));
         }
         Move::Await(at) => {
@@ -167,7 +211,7 @@ pub(crate) fn finish(
         }
         Move::Held(_) | Move::Unknown => {}
     }
-    tx.announce(Some(out.workspace), Topic::Deliveries);
+    tx.announce(Some(whose.workspace), Topic::Deliveries);
     Ok(())
 }
 
@@ -220,14 +264,16 @@ fn integration_failed(
     out: &Outgoing,
     settings: &integrations::Settings,
     ended: &Ended,
-    failure: &Failure,
     now: Time,
     counted: bool,
     moved: &mut Move,
 ) -> Result<()> {
+    let Some(failure) = &ended.failure else {
+        return Ok(());
+    };
     let (workspace, kind) = (out.workspace, settings.kind());
-    let stops = consequence::stops_all(consequence::of(kind, failure));
-    if (counted || stops.is_some()) && !consequence::was_ours(failure) {
+    let stops = consequence::stops_all(kind, failure);
+    if (counted || stops.is_some()) && !consequence::concerns_one(failure) {
         db::integrations::tried_in_vain(tx.conn(), workspace, kind, now, failure)?;
         tx.announce(Some(workspace), Topic::Integrations);
     }

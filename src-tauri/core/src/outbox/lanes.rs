@@ -29,6 +29,8 @@ const CLAIMS: Limit = Limit {
     per_endpoint: 48,
 };
 const WHEN_SLOW: usize = 2;
+/// Final statuses that are asked for at once.
+const CHECKS: usize = 16;
 
 struct Limit {
     in_all: usize,
@@ -86,6 +88,8 @@ struct Table {
     in_flight: usize,
     /// When the next final status is to be asked for.
     next_check: Option<Time>,
+    /// Final statuses that are being asked for.
+    checks: usize,
     closed: bool,
 }
 
@@ -112,6 +116,10 @@ pub(crate) struct Slot {
     lanes: Lanes,
     endpoint: Arc<str>,
 }
+
+/// A question for a final status that is under way.
+#[derive(Debug)]
+pub(crate) struct Check(Lanes);
 
 impl Table {
     fn room_to_claim(&self, endpoint: &str) -> usize {
@@ -269,16 +277,26 @@ impl Lanes {
         self.wake.notify_one();
     }
 
-    /// Whether a final status is to be asked for now, or when the next one is.
-    pub(crate) fn to_check(&self, now: Time) -> Result<(), Option<Time>> {
+    /// How many final statuses may be asked for now, or when the next one is to be.
+    pub(crate) fn to_check(&self, now: Time) -> Result<usize, Option<Time>> {
         let mut table = self.table();
         match table.next_check {
-            Some(at) if at <= now && !table.closed => {
-                table.next_check = None;
-                Ok(())
-            }
+            Some(at) if at <= now && !table.closed => match CHECKS.saturating_sub(table.checks) {
+                // Whichever ends first wakes the worker.
+                0 => Err(None),
+                room => {
+                    table.next_check = None;
+                    Ok(room)
+                }
+            },
             next => Err(next),
         }
+    }
+
+    /// A final status is being asked for, until this is dropped.
+    pub(crate) fn checking(&self) -> Check {
+        self.table().checks += 1;
+        Check(self.clone())
     }
 
     /// Wakes the worker to look at an endpoint again.
@@ -361,6 +379,18 @@ impl Drop for Claim {
         }
         if none_left {
             self.lanes.ended.notify_waiters();
+        }
+    }
+}
+
+impl Drop for Check {
+    fn drop(&mut self) {
+        let mut table = self.0.table();
+        table.checks = table.checks.saturating_sub(1);
+        let more = table.next_check.is_some();
+        drop(table);
+        if more {
+            self.0.wake.notify_one();
         }
     }
 }
@@ -455,5 +485,21 @@ mod tests {
         assert_eq!(claims.len(), 2);
         assert_eq!(lanes.turn("b", None), None);
         assert_eq!(lanes.claim_all("b").len(), 48, "others are not paced");
+    }
+
+    #[test]
+    fn only_so_many_final_statuses_are_asked_for_at_once_and_the_rest_has_its_turn() {
+        let (lanes, now) = (Lanes::default(), Time::from_ms(1_000));
+        assert_eq!(lanes.to_check(now), Err(None));
+        lanes.check_at(now.plus_ms(5));
+        assert_eq!(lanes.to_check(now), Err(Some(now.plus_ms(5))));
+        lanes.check_at(now);
+        assert_eq!(lanes.to_check(now), Ok(CHECKS));
+        assert_eq!(lanes.to_check(now), Err(None), "it was taken");
+        let mut under_way: Vec<_> = (0..CHECKS).map(|_| lanes.checking()).collect();
+        lanes.check_at(now);
+        assert_eq!(lanes.to_check(now), Err(None));
+        under_way.pop();
+        assert_eq!(lanes.to_check(now), Ok(1));
     }
 }

@@ -7,7 +7,7 @@
 
 pub(crate) mod finish;
 mod intake;
-pub(crate) use intake::{Carries, Dispatch, Sending, record_send};
+pub(crate) use intake::{Carries, Dispatch, Sending, record_send, record_test};
 pub(crate) mod lanes;
 #[cfg(test)]
 mod model;

@@ -29,8 +29,7 @@ const TICK: Duration = Duration::from_secs(30);
 /// While something waits for the internet, the network is looked at this often, for not every
 /// change of it (a route, a name server) is announced.
 const OFFLINE_TICK: Duration = Duration::from_secs(5);
-/// Final statuses asked for at a time, and when one is asked for again of which nothing was heard.
-const CHECKS: usize = 16;
+/// When a final status is asked for again of which nothing was heard.
 const CHECK_AGAIN_MS: i64 = 60_000;
 /// A wall clock that moves so much more, or less, than the time that passed was set, or the
 /// computer slept.
@@ -73,8 +72,8 @@ pub(crate) async fn run(
             hub.dispatch_one(out, claim);
         }
         let next_check = match hub.lanes.to_check(now) {
-            Ok(()) => {
-                hub.check_final(now).await;
+            Ok(room) => {
+                hub.check_final(now, room).await;
                 continue;
             }
             Err(next) => next,
@@ -271,12 +270,12 @@ impl Hub {
 
     /// Asks for final statuses that are to be asked for now. What comes to nothing, because this
     /// process ends or the answer cannot be recorded, is asked again.
-    async fn check_final(self: &Arc<Self>, now: Time) {
+    async fn check_final(self: &Arc<Self>, now: Time, room: usize) {
         let again = now.plus_ms(CHECK_AGAIN_MS);
         let taken = self
             .db
             .write(move |tx| {
-                let due = db::deliveries::take_checks(tx.conn(), now, again, CHECKS)?;
+                let due = db::deliveries::take_checks(tx.conn(), now, again, room)?;
                 Ok((due, db::deliveries::next_check(tx.conn())?))
             })
             .await;
@@ -284,7 +283,11 @@ impl Hub {
             Ok((due, next)) => {
                 for delivery in due {
                     let hub = self.clone();
-                    tokio::spawn(async move { hub.check_final_status(delivery).await });
+                    let under_way = self.lanes.checking();
+                    tokio::spawn(async move {
+                        hub.check_final_status(delivery).await;
+                        drop(under_way);
+                    });
                 }
                 if let Some(at) = next {
                     self.lanes.check_at(at);

@@ -23,6 +23,8 @@ pub(crate) struct IntegrationFacts {
     pub(crate) held_keychain: Option<(Many, Failure)>,
     /// Given up since that was dismissed.
     pub(crate) given_up: Option<Many>,
+    /// The same, where sending again is no use or not wanted; and what the last of them met.
+    pub(crate) hopeless: Option<Many>,
     /// Of these nobody knows whether they were done.
     pub(crate) unknown: Option<Many>,
 }
@@ -53,6 +55,7 @@ pub(super) fn of(facts: &IntegrationFacts, now: Time, zone: &TimeZone) -> Vec<Op
     stopped
         .chain(lost)
         .chain(given_up)
+        .chain(facts.hopeless.map(|many| hopeless(facts.kind, many)))
         .chain(unknown)
         .map(Draft::done)
         .collect()
@@ -166,6 +169,22 @@ fn given_up(kind: Kind, many: Many, now: Time, zone: &TimeZone) -> Draft {
     }
 }
 
+fn hopeless(kind: Kind, many: Many) -> Draft {
+    let (n, (one, more)) = (many.n, kind.nouns());
+    Draft {
+        cause: Cause::Hopeless,
+        whose: Whose::Integration(kind),
+        since: many.since,
+        waiting: 0,
+        failed: n,
+        state: State::new("Failed", Shape::OctagonBar, Role::Failed),
+        title: format!("{} will not get through.", count(n, one, more)),
+        effect: "The person answered STOP, the number takes no texts, or the carrier blocks the words. Sending again is no use: look why, and tell them another way.".into(),
+        buttons: vec![told_them(), dismiss()],
+        link: None,
+    }
+}
+
 fn unknown(kind: Kind, many: Many) -> Draft {
     let (who, (one, more)) = (kind.provider_name(), kind.nouns());
     Draft {
@@ -205,6 +224,7 @@ mod tests {
             held: Vec::new(),
             held_keychain: None,
             given_up: None,
+            hopeless: None,
             unknown: None,
         }
     }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::changes::Topic;
 use crate::clock::Time;
+use crate::db::problems::Class;
 use crate::db::problems::{GivenUp, Waiting};
 use crate::db::webhooks::WebhookRow;
 use crate::db::{self, Tx};
@@ -57,21 +58,21 @@ pub(crate) fn facts(
         secret_created_at: row.settings.secret_created_at,
         held_paused,
         held_keychain,
-        given_up: db::problems::given_up(conn, &given_up(row, dismissed, false))?,
-        blocked: db::problems::given_up(conn, &given_up(row, dismissed, true))?,
+        given_up: db::problems::given_up(conn, &given_up(row, dismissed, Class::Usual))?,
+        blocked: db::problems::given_up(conn, &given_up(row, dismissed, Class::Blocked))?,
     })
 }
 
 /// What was given up at a webhook and not dismissed since.
-fn given_up(row: &WebhookRow, dismissed: &HashMap<String, Time>, blocked: bool) -> GivenUp {
-    let cause = if blocked {
+fn given_up(row: &WebhookRow, dismissed: &HashMap<String, Time>, class: Class) -> GivenUp {
+    let cause = if class == Class::Blocked {
         Cause::BlockedAddress
     } else {
         Cause::Failed
     };
     GivenUp {
         endpoint: row.id.to_string(),
-        blocked,
+        class,
         after: dismissed
             .get(&id(cause, Whose::Webhook(row.id)))
             .copied()
@@ -98,11 +99,28 @@ fn integration_facts(
                 db::problems::held_because(conn, &endpoint, reason)?.map(|failure| (many, failure));
         }
     }
+    // What holds single ones is said by them, and not by how the rest fares.
+    let held_one = match (&row, held.first()) {
+        (Some(row), Some((_, many))) if row.needs.is_none() => {
+            db::problems::held_because(conn, &endpoint, Reason::NeedsSetup)?
+                .map(|failure| (failure, many.since))
+        }
+        _ => None,
+    };
     let since = |cause| {
         dismissed
             .get(&id(cause, Whose::Integration(kind)))
             .copied()
             .unwrap_or(Time::from_ms(i64::MIN))
+    };
+    let given_up = |class, cause| {
+        let which = GivenUp {
+            endpoint: endpoint.clone(),
+            class,
+            after: since(cause),
+            until: Time::from_ms(i64::MAX),
+        };
+        db::problems::given_up(conn, &which)
     };
     Ok(IntegrationFacts {
         kind,
@@ -112,20 +130,32 @@ fn integration_facts(
             .filter(|row| row.is_active)
             .and_then(|row| row.needs)
             .and_then(cause),
-        last_failure: row.and_then(|row| row.last_failure.zip(row.failing_since)),
+        last_failure: held_one
+            .or_else(|| row.and_then(|row| row.last_failure.zip(row.failing_since))),
         held,
         held_keychain,
-        given_up: db::problems::given_up(
-            conn,
-            &GivenUp {
-                endpoint: endpoint.clone(),
-                blocked: false,
-                after: since(Cause::Failed),
-                until: Time::from_ms(i64::MAX),
-            },
-        )?,
+        given_up: given_up(Class::Repeatable, Cause::Failed)?,
+        hopeless: given_up(Class::Hopeless, Cause::Hopeless)?,
         unknown: db::problems::unknown(conn, workspace, &endpoint, since(Cause::Unknown))?,
     })
+}
+
+/// Which of a webhook's a card for them is about.
+fn of_webhook(cause: Cause) -> Class {
+    if cause == Cause::BlockedAddress {
+        Class::Blocked
+    } else {
+        Class::Usual
+    }
+}
+
+/// The card for a class of an integration's.
+fn of_integration(class: Class) -> Cause {
+    if class == Class::Hopeless {
+        Cause::Hopeless
+    } else {
+        Cause::Failed
+    }
 }
 
 /// The cause behind a reason for which an integration's deliveries are held.
@@ -279,7 +309,11 @@ impl Hub {
                 let trigger = (action == ProblemAction::RetryAll).then_some(Trigger::Manual);
                 let moved = match problem.cause {
                     Cause::Failed => {
-                        self.move_given_up(workspace, whose, &[false], trigger)
+                        self.move_given_up(workspace, whose, &[Class::Repeatable], trigger)
+                            .await?
+                    }
+                    Cause::Hopeless => {
+                        self.move_given_up(workspace, whose, &[Class::Hopeless], trigger)
                             .await?
                     }
                     cause => self.move_waiting(workspace, kind, cause, trigger).await?,
@@ -290,21 +324,21 @@ impl Hub {
                 }
             }
             (ProblemAction::RetryAll, Some(webhook)) => {
-                let blocked = problem.cause == Cause::BlockedAddress;
+                let class = of_webhook(problem.cause);
                 let sent = self
                     .move_given_up(
                         workspace,
                         Whose::Webhook(webhook),
-                        &[blocked],
+                        &[class],
                         Some(Trigger::Manual),
                     )
                     .await?;
                 done(again(sent), sent)
             }
             (ProblemAction::ToldThem, Some(webhook)) => {
-                let blocked = problem.cause == Cause::BlockedAddress;
+                let class = of_webhook(problem.cause);
                 let closed = self
-                    .move_given_up(workspace, Whose::Webhook(webhook), &[blocked], None)
+                    .move_given_up(workspace, Whose::Webhook(webhook), &[class], None)
                     .await?;
                 done(
                     format!("{} closed.", count(closed, "call is", "calls are")),
@@ -327,7 +361,7 @@ impl Hub {
                         .move_given_up(
                             workspace,
                             Whose::Webhook(webhook),
-                            &[false, true],
+                            &[Class::Usual, Class::Blocked],
                             Some(Trigger::Manual),
                         )
                         .await?;
@@ -469,12 +503,12 @@ impl Hub {
         &self,
         workspace: WorkspaceId,
         whose: Whose,
-        blocked: &[bool],
+        classes: &[Class],
         trigger: Option<Trigger>,
     ) -> Result<u64> {
         let (started, mut moved) = (self.now(), 0_u64);
         let mut who = String::new();
-        for blocked in blocked.iter().copied() {
+        for class in classes.iter().copied() {
             loop {
                 let (now, lanes) = (self.now(), self.lanes.clone());
                 let (batch, name) = self
@@ -485,14 +519,14 @@ impl Hub {
                             Whose::Webhook(webhook) => {
                                 let row = db::webhooks::get(tx.conn(), workspace, webhook)?
                                     .ok_or_else(|| Error::not_found("webhook"))?;
-                                (given_up(&row, &dismissed, blocked), row.settings.name)
+                                (given_up(&row, &dismissed, class), row.settings.name)
                             }
                             whose => {
                                 let which = GivenUp {
                                     endpoint: endpoint(workspace, whose),
-                                    blocked,
+                                    class,
                                     after: dismissed
-                                        .get(&id(Cause::Failed, whose))
+                                        .get(&id(of_integration(class), whose))
                                         .copied()
                                         .unwrap_or(Time::from_ms(i64::MIN)),
                                     until: started,

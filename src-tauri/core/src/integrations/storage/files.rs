@@ -273,10 +273,12 @@ impl Hub {
         let sending = sending(&put, Carries::Stream, from)?;
         let recorded = self
             .db
-            .write(move |tx| record_send(tx, workspace, sending, now, &lanes, None))
+            .write(move |tx| record_send(tx, workspace, &sending, now, &lanes, None))
             .await?;
         let (id, mut size) = (recorded.delivery, 0);
         if let Some(out) = recorded.own {
+            // Each holds some parts in memory.
+            let _room = self.uploads.acquire().await.map_err(Error::internal)?;
             let sent = tokio::select! {
                 sent = self.stream_through(&out, &put, at_most, source, &mut size) => sent,
                 never = self.renew(&out) => match never {},
@@ -376,11 +378,10 @@ impl Hub {
             Ok(s3) => s3,
             Err(failure) => return (Sent::failed(failure, settings.base_url()), 0),
         };
-        let address = s3.file_url(&file.key).await.ok();
         let stored = s3.upload(file, source, &|_| {}).await;
         let mut ended = Ended {
             duration_ms: Some(elapsed_ms(started)),
-            request_url: address.or_else(|| Some(settings.base_url().to_owned())),
+            request_url: Some(settings.place().url(&file.key)),
             ..Ended::default()
         };
         let (mut retry_after, mut size) = (None, 0);
@@ -409,9 +410,13 @@ impl Hub {
         put: &Put,
         size: u64,
     ) -> Result<StoredFile> {
-        let file_url = match self.storage(workspace).await? {
-            Ok((s3, _)) => s3.file_url(&put.key).await.unwrap_or_default(),
-            Err(_) => String::new(),
+        let row = self
+            .db
+            .read(move |conn| db::integrations::get(conn, workspace, Kind::Storage))
+            .await?;
+        let file_url = match row.map(|row| row.settings) {
+            Some(Settings::Storage(settings)) => settings.place().url(&put.key),
+            _ => String::new(),
         };
         Ok(StoredFile {
             success: true,
@@ -463,7 +468,7 @@ impl Hub {
                     let kept = self.integration_secrets(workspace, Kind::Storage).await;
                     kept.and_then(|kept| Ok((self.open_storage(&settings, &kept)?, settings)))
                 }
-                Settings::Email(_) => Err(Failure::new(Code::Internal)),
+                _ => Err(Failure::new(Code::Internal)),
             },
         };
         Ok(opened.map_err(|failure| graceful(&failure, None)))

@@ -139,7 +139,7 @@ pub(crate) fn disposition(name: &str) -> Option<String> {
         .then(|| format!("inline; filename*=UTF-8''{readable}"))
 }
 
-fn percent(text: &str) -> String {
+pub(super) fn percent(text: &str) -> String {
     let mut all = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

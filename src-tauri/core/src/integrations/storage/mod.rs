@@ -45,6 +45,24 @@ impl Place {
             None => presets::amazon(&self.region),
         }
     }
+
+    /// Where a file lies, for those who may read it there.
+    pub(crate) fn url(&self, key: &str) -> String {
+        let address = self.address();
+        let path: Vec<_> = key.split('/').map(key::percent).collect();
+        let path = path.join("/");
+        // A certificate is for one name before the host's, and an address of numbers has none.
+        let in_path = self.path_style
+            || self.bucket.contains('.')
+            || url::Url::parse(&address)
+                .is_ok_and(|url| !matches!(url.host(), Some(url::Host::Domain(_))));
+        match address.split_once("://") {
+            Some((scheme, host)) if !in_path => {
+                format!("{scheme}://{}.{host}/{path}", self.bucket)
+            }
+            _ => format!("{address}/{}/{path}", self.bucket),
+        }
+    }
 }
 
 /// Who may.

@@ -356,12 +356,6 @@ impl S3 {
         Ok(link.uri().to_owned())
     }
 
-    /// Where a file lies, for those who may read it there.
-    pub(crate) async fn file_url(&self, key: &str) -> Result<String, Stopped> {
-        let link = self.link(key, 1).await?;
-        Ok(link.split('?').next().unwrap_or_default().to_owned())
-    }
-
     fn told<T, E>(&self, called: Called<T, E>) -> Result<T, Stopped>
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,

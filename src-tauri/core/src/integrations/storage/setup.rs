@@ -219,7 +219,7 @@ pub(crate) fn fields() -> Vec<Field> {
         Field::new(
             KEY_ID,
             "Access key ID",
-            Input::Secret,
+            Input::Text,
             &format!(
                 "One that may read, write and delete in the bucket. {}",
                 find.join(" ")

@@ -114,7 +114,7 @@ fn pieces(all: &Bytes) -> impl futures_util::Stream<Item = Pieces> + Send + Unpi
     )
 }
 
-async fn put(s3: &S3, key: &str, all: &Bytes) -> Result<super::Stored, Stopped> {
+async fn put(s3: &S3, key: &str, all: &Bytes) -> Result<super::s3::Stored, Stopped> {
     s3.upload(&file(key), pieces(all), &|_| {}).await
 }
 
@@ -247,7 +247,7 @@ async fn a_link_works_until_it_expires_and_an_altered_one_does_not() {
         link.replace("X-Amz-Expires=3600", "X-Amz-Expires=7200"),
         link.replace("/a/", "/b/"),
         link.replace("Signature=", "Signature=0"),
-        s3.file_url("a/März 1.txt").await.unwrap(),
+        bucket.place().url("a/März 1.txt"),
     ] {
         assert_ne!(altered, link);
         assert!(matches!(read(&altered).await.0, 400 | 403), "{altered}");
@@ -485,4 +485,67 @@ async fn what_does_not_move_for_a_while_is_ended_and_what_moves_slowly_is_not() 
     super::s3::moving(&sent, limit, &|_| {}, slow)
         .await
         .unwrap();
+}
+
+#[test]
+fn a_file_has_the_address_that_its_storage_gives_it() {
+    let place = |endpoint: Option<&str>, bucket: &str, path_style| Place {
+        endpoint: endpoint.map(str::to_owned),
+        region: "eu-central-1".to_owned(),
+        bucket: bucket.to_owned(),
+        path_style,
+        allow_private: true,
+    };
+    for (place, expected) in [
+        (
+            place(None, "shop", false),
+            "https://shop.s3.eu-central-1.amazonaws.com/w/a%20b.pdf",
+        ),
+        (
+            place(None, "shop.files", false),
+            "https://s3.eu-central-1.amazonaws.com/shop.files/w/a%20b.pdf",
+        ),
+        (
+            place(Some("https://fra1.digitaloceanspaces.com/"), "shop", false),
+            "https://shop.fra1.digitaloceanspaces.com/w/a%20b.pdf",
+        ),
+        (
+            place(Some("http://127.0.0.1:9000"), "shop", false),
+            "http://127.0.0.1:9000/shop/w/a%20b.pdf",
+        ),
+        (
+            place(Some("https://minio.example"), "shop", true),
+            "https://minio.example/shop/w/a%20b.pdf",
+        ),
+    ] {
+        assert_eq!(place.url("w/a b.pdf"), expected);
+    }
+}
+
+#[tokio::test]
+async fn a_link_begins_with_the_address_of_its_file() {
+    let http = Http::default();
+    let keys = Keys {
+        id: "KEY".to_owned(),
+        secret: SecretString::from("secret"),
+    };
+    for (endpoint, path_style) in [
+        (None, false),
+        (None, true),
+        (Some("https://fra1.digitaloceanspaces.com"), false),
+        (Some("https://minio.example"), true),
+        (Some("https://1.2.3.4"), false),
+    ] {
+        let place = Place {
+            endpoint: endpoint.map(str::to_owned),
+            region: "eu-central-1".to_owned(),
+            bucket: "shop".to_owned(),
+            path_style,
+            allow_private: false,
+        };
+        let s3 = S3::open(&http, &place, &keys, &Clock::system()).unwrap();
+        let link = s3.link("w/a b+c/ä.pdf", 60).await.unwrap();
+        let expected = place.url("w/a b+c/ä.pdf");
+        assert_eq!(link.split('?').next(), Some(expected.as_str()));
+    }
 }
