@@ -24,6 +24,7 @@ test: ## everything a change must pass
 bench: ## how fast, with the limit beside each figure
 	cargo build --release --locked -p signalbox-cli -p signalbox-tests --bins --bench relay
 	cargo bench --locked -p signalbox-tests --bench relay
+	cargo bench --locked -p signalbox-tests --bench relay -- log
 
 packages: ## install what this computer lacks (Debian and Ubuntu; says what it does)
 	@.ci/packages

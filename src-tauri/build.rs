@@ -11,6 +11,7 @@ fn main() {
             "open_link",
             "quit",
             "window_ready",
+            "save",
         ]));
     if let Err(error) = tauri_build::try_build(attributes) {
         eprintln!("{error:#}");

@@ -7,5 +7,5 @@ export default defineConfig(({ mode }) => ({
   // Everything is a file of its own: the page's policy allows no inline style, script or font.
   build: { target: "safari16.4", assetsInlineLimit: 0, modulePreload: { polyfill: false } },
   resolve: mode === "test" ? { conditions: ["browser"] } : {},
-  test: { environment: "jsdom", include: ["tests/*.test.ts"] },
+  test: { environment: "jsdom", include: ["tests/*.test.ts"], testTimeout: 30_000 },
 }));

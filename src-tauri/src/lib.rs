@@ -3,6 +3,7 @@
 //! `signalbox-api`.
 
 mod desktop;
+mod files;
 mod notify;
 mod request;
 mod tray;
@@ -20,7 +21,7 @@ use axum::{Json, Router, http::StatusCode};
 use futures_util::StreamExt;
 use signalbox_api::{ServeOptions, edge};
 use signalbox_core::{Config, Error, Hub, Kind};
-use signalbox_practice::Receiver;
+use signalbox_practice::{Receiver, Storage};
 use tauri::{AppHandle, Emitter, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::watch;
@@ -88,11 +89,14 @@ pub fn run(options: Options) -> ExitCode {
                 .open_js_links_on_click(false)
                 .build(),
         )
+        // Asked by our own commands only: the page has no permission of it.
+        .plugin(tauri_plugin_dialog::init())
         .invoke_handler(tauri::generate_handler![
             request::request,
             desktop::open_link,
             desktop::window_ready,
-            desktop::quit
+            desktop::quit,
+            files::save
         ])
         .manage(Door(router))
         .manage(shell)
@@ -112,10 +116,10 @@ pub fn run(options: Options) -> ExitCode {
     }
 }
 
-/// The core, running: its worker, its API, and in practice mode the receiver.
+/// The core, running: its worker, its API, and in practice mode the receiver and the storage.
 struct Engine {
     hub: Arc<Hub>,
-    _practice: Option<Receiver>,
+    _practice: Option<(Receiver, Storage)>,
 }
 
 impl Engine {
@@ -136,18 +140,22 @@ impl Engine {
     }
 }
 
-async fn open_practice(hub: &Hub) -> Result<Receiver, Error> {
-    let receiver = Receiver::start(([127, 0, 0, 1], 0))
+async fn open_practice(hub: &Hub) -> Result<(Receiver, Storage), Error> {
+    let failed = |error: std::io::Error| Error {
+        source: Some(error.into()),
+        ..Error::new(
+            Kind::Internal,
+            "The practice receiver or storage could not start. Start Signalbox again.",
+        )
+    };
+    let at = ([127, 0, 0, 1], 0);
+    let receiver = Receiver::start(at).await.map_err(failed)?;
+    let storage = Storage::start(at, &hub.practice_files())
         .await
-        .map_err(|error| Error {
-            source: Some(error.into()),
-            ..Error::new(
-                Kind::Internal,
-                "The practice receiver could not start. Start Signalbox again.",
-            )
-        })?;
-    hub.open_practice(&receiver.url()).await?;
-    Ok(receiver)
+        .map_err(failed)?;
+    let workspace = hub.open_practice(&receiver.url()).await?;
+    hub.practise_storage(workspace, &storage.url()).await?;
+    Ok((receiver, storage))
 }
 
 /// What the shell holds while the app runs.

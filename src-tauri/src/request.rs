@@ -73,12 +73,27 @@ impl Door {
                 "The window asked for something that is no address.",
             );
         };
-        let answer = match self.0.clone().oneshot(request).await {
+        read(self.pass(request).await).await
+    }
+
+    /// Gives a request to the router as it is.
+    pub(crate) async fn pass(&self, request: Request<Body>) -> Response {
+        match self.0.clone().oneshot(request).await {
             Ok(answer) => answer,
             Err(never) => match never {},
-        };
-        read(answer).await
+        }
     }
+}
+
+/// Why a request was refused, in the router's words.
+pub(crate) async fn refusal(answer: Response) -> String {
+    let body = read(answer).await.body;
+    let said = serde_json::from_str::<serde_json::Value>(&body).unwrap_or_default();
+    ["detail", "error", "title"]
+        .iter()
+        .find_map(|member| said[member].as_str())
+        .unwrap_or("Signalbox gave no answer to this. Please try again.")
+        .to_owned()
 }
 
 async fn read(answer: Response) -> Answer {

@@ -121,26 +121,42 @@ fn event_id(answer: &[u8]) -> String {
         .to_owned()
 }
 
-/// So many callers, each giving the next event as soon as the last was accepted, for so long. Returns how many.
-pub(crate) async fn saturate(target: Target, callers: usize, how_long: Duration) -> u64 {
-    let total = Arc::new(AtomicU64::new(0));
-    let until = Instant::now() + how_long;
+/// How much the callers give.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Load {
+    For(Duration),
+    Events(u64),
+}
+
+/// So many callers, each giving the next event as soon as the last was accepted. Returns how many.
+pub(crate) async fn saturate(target: Target, callers: usize, load: Load) -> u64 {
+    let given = Arc::new(AtomicU64::new(0));
+    let started = Instant::now();
     let tasks: Vec<_> = (0..callers)
         .map(|_| {
-            let (target, total) = (target.clone(), total.clone());
+            let (target, given) = (target.clone(), given.clone());
             tokio::spawn(async move {
                 let mut caller = Caller::connect(&target).await;
-                while Instant::now() < until {
+                let mut own = 0_u64;
+                loop {
+                    let goes_on = match load {
+                        Load::For(how_long) => started.elapsed() < how_long,
+                        Load::Events(all) => given.fetch_add(1, Ordering::Relaxed) < all,
+                    };
+                    if !goes_on {
+                        return own;
+                    }
                     caller.give(false).await;
-                    total.fetch_add(1, Ordering::Relaxed);
+                    own += 1;
                 }
             })
         })
         .collect();
+    let mut total = 0;
     for task in tasks {
-        task.await.expect("a caller");
+        total += task.await.expect("a caller");
     }
-    total.load(Ordering::Relaxed)
+    total
 }
 
 /// A fixed number of events a second, whether the former were answered or not.

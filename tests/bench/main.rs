@@ -13,16 +13,19 @@
 )]
 
 mod load;
+mod log;
 mod relay;
+mod upload;
 
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use load::{Target, paced, saturate};
+use load::{Load, Target, paced, saturate};
 use serde_json::json;
 use signalbox_practice::{Keep, Receiver, Taken};
 use signalbox_tests::{Home, Serve, Shop, cpu_ms, percentile, pss_kib, signalctl};
@@ -30,18 +33,35 @@ use tokio::runtime::{Builder, Runtime};
 
 const CALLERS: usize = 64;
 const ROUNDS: usize = 3;
-const ROUND: Duration = Duration::from_secs(6);
+const ROUND: Load = Load::For(Duration::from_secs(6));
+/// Every event goes to so many webhooks, in the rounds that fan out.
+const FAN: u64 = 10;
+const FAN_ROUND: Load = Load::Events(5_000);
 const A_SECOND: u32 = 200;
 const PACED: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(120);
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() == Some("relay") {
-        relay::run(&arguments.next().expect("where to"));
-        return ExitCode::SUCCESS;
+    let what = arguments.next();
+    match what.as_deref() {
+        Some("relay") => {
+            relay::run(arguments.collect());
+            return ExitCode::SUCCESS;
+        }
+        Some("storage") => {
+            upload::serve(&arguments.next().expect("a folder"));
+            return ExitCode::SUCCESS;
+        }
+        Some("log") => return log::run(),
+        _ => {}
     }
     let mut table = Table::default();
+    // `cargo bench -- upload` measures that alone.
+    if what.as_deref() == Some("upload") {
+        upload::measure(&mut table, folder().path());
+        return table.print();
+    }
     let disk = folder();
     table.figure(
         "fsync of 4 KiB appended",
@@ -67,8 +87,8 @@ fn main() -> ExitCode {
         ledger: Arc::new(ledger),
     };
 
-    let (mut relay_process, relay) = bench.start_relay();
-    let (shop, target) = bench.start_signalbox(&disk);
+    let (mut relay_process, relay) = bench.start_relay(1);
+    let (shop, target) = bench.start_signalbox(disk.path().join("home"), 1);
     let pid = shop.serve.pid;
     // Fully started: what it holds with nothing to do.
     std::thread::sleep(Duration::from_secs(3));
@@ -77,12 +97,11 @@ fn main() -> ExitCode {
     let mut relays = Vec::new();
     let mut boxes = Vec::new();
     for _ in 0..ROUNDS {
-        relays.push(bench.deliveries(&relay, relay_process.id()));
-        boxes.push(bench.deliveries(&target, pid));
+        relays.push(bench.deliveries(&relay, relay_process.id(), ROUND, 1));
+        boxes.push(bench.deliveries(&target, pid, ROUND, 1));
     }
     let (relays, boxes) = (median(relays), median(boxes));
-    let _ = relay_process.kill();
-    let _ = relay_process.wait();
+    end(&mut relay_process);
     table.figure(
         "bare relay, 64 callers",
         format!("{:.0} /s", relays.a_second),
@@ -149,7 +168,15 @@ fn main() -> ExitCode {
             "MiB",
         );
     }
+    bench.fan_out(&disk, &mut table);
+    drop(shop);
+    upload::measure(&mut table, disk.path());
     table.print()
+}
+
+fn end(process: &mut Child) {
+    let _ = process.kill();
+    let _ = process.wait();
 }
 
 /// A folder on the disk that holds the build, not in memory as a temporary one may be.
@@ -279,9 +306,16 @@ struct Bench {
 }
 
 impl Bench {
-    fn start_relay(&self) -> (Child, Target) {
+    /// The receiver's addresses, one for each webhook.
+    fn urls(&self, count: u64) -> Vec<String> {
+        let url = self.ledger.url();
+        (0..count).map(|n| format!("{url}/{n}")).collect()
+    }
+
+    fn start_relay(&self, count: u64) -> (Child, Target) {
         let mut child = Command::new(std::env::current_exe().expect("this binary"))
-            .args(["relay", &self.ledger.url()])
+            .arg("relay")
+            .args(self.urls(count))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the relay starts");
@@ -300,13 +334,15 @@ impl Bench {
         )
     }
 
-    fn start_signalbox(&self, disk: &tempfile::TempDir) -> (Shop, Target) {
-        let home = Home::new().at(disk.path().join("home"));
-        let url = self.ledger.url();
+    fn start_signalbox(&self, home: PathBuf, count: u64) -> (Shop, Target) {
+        let home = Home::new().at(home);
+        let urls = self.urls(count);
         self.callers.run(async move {
             let serve: Arc<Serve> = Arc::new(home.serve());
             let shop = Shop::on(serve).await;
-            shop.webhook_with(&url, json!({"retryDelay": 1000})).await;
+            for url in urls {
+                shop.webhook_with(&url, json!({"retryDelay": 1000})).await;
+            }
             let target = Target {
                 address: shop.serve.address,
                 token: shop.token.clone(),
@@ -315,8 +351,47 @@ impl Bench {
         })
     }
 
+    /// Every event to ten webhooks.
+    fn fan_out(&self, disk: &tempfile::TempDir, table: &mut Table) {
+        let (mut relay_process, relay) = self.start_relay(FAN);
+        let (shop, target) = self.start_signalbox(disk.path().join("fan"), FAN);
+        let pid = shop.serve.pid;
+        let (mut relays, mut boxes) = (Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            relays.push(self.deliveries(&relay, relay_process.id(), FAN_ROUND, FAN));
+            boxes.push(self.deliveries(&target, pid, FAN_ROUND, FAN));
+        }
+        end(&mut relay_process);
+        let most = boxes.iter().map(|run| run.pss_kib).max();
+        let (relays, boxes) = (median(relays), median(boxes));
+        table.figure(
+            "bare relay to ten, 5,000 events",
+            format!("{:.0} /s", relays.a_second),
+        );
+        table.figure("  CPU (of one core)", relays.shares());
+        table.at_least(
+            "Signalbox to ten webhooks, 5,000 events",
+            boxes.a_second,
+            10_000.0,
+            "/s",
+        );
+        table.figure("  CPU (of one core)", boxes.shares());
+        table.at_least(
+            "share of the bare relay to ten",
+            boxes.a_second / relays.a_second * 100.0,
+            40.0,
+            "%",
+        );
+        table.below(
+            "memory (PSS), to ten, at most",
+            most.unwrap_or_default() as f64 / 1024.0,
+            40.0,
+            "MiB",
+        );
+    }
+
     /// Runs the callers, waits until all has arrived, and counts from the first call to the last arrival.
-    fn deliveries(&self, target: &Target, pid: u32) -> Run {
+    fn deliveries(&self, target: &Target, pid: u32, load: Load, fan: u64) -> Run {
         self.ledger.forget();
         let before = self.ledger.count();
         let cpu = || {
@@ -332,7 +407,7 @@ impl Bench {
         let calling = target.clone();
         let (done, arrived) = std::sync::mpsc::channel();
         self.callers.runtime.spawn(async move {
-            let given = saturate(calling, CALLERS, ROUND).await;
+            let given = saturate(calling, CALLERS, load).await * fan;
             let all = tokio::time::timeout(DRAIN, ledger.wait_for(before + given)).await;
             let _ = done.send((given, all.is_ok()));
         });

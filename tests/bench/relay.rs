@@ -1,7 +1,7 @@
 //! The bare relay: accepts the same POST, signs both families, posts on with the same client settings, stores nothing.
 //!
 //! It is the upper bound of what this machine can do with such calls. It forwards before it answers, so that it never
-//! has more under way than it has callers.
+//! has more under way than it has callers, times the receivers that each event goes to.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -29,13 +29,13 @@ struct Event<'a> {
 }
 
 /// Serves until it is killed; prints its address as its first line.
-pub(crate) fn run(target: &str) {
+pub(crate) fn run(targets: Vec<String>) {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a runtime");
-    let target: &'static str = Box::leak(target.to_owned().into_boxed_str());
+    let targets: &'static [String] = targets.leak();
     runtime.block_on(async {
         let client = reqwest::Client::builder()
             .user_agent("Signalbox/bench")
@@ -58,7 +58,7 @@ pub(crate) fn run(target: &str) {
             let _ = stream.set_nodelay(true);
             let client = client.clone();
             tokio::spawn(async move {
-                let service = service_fn(move |request| forward(client.clone(), target, request));
+                let service = service_fn(move |request| forward(client.clone(), targets, request));
                 let _ = http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service)
                     .await;
@@ -69,7 +69,7 @@ pub(crate) fn run(target: &str) {
 
 async fn forward(
     client: reqwest::Client,
-    target: &'static str,
+    targets: &'static [String],
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let answer = |status, body: String| {
@@ -85,12 +85,38 @@ async fn forward(
         return answer(StatusCode::BAD_REQUEST, String::new());
     };
     let data = Bytes::copy_from_slice(event.data.get().as_bytes());
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    let (seconds, millis) = (now.as_secs().to_string(), now.as_millis().to_string());
     // Unique is enough here; the product's ids are UUIDs of the same length.
-    let id = format!("evt_{:036x}", now.as_nanos());
+    let id = format!("evt_{:036x}", since_1970().as_nanos());
+    let calls = targets
+        .iter()
+        .map(|target| call(&client, target, event.event_type, &id, data.clone()));
+    let sent = futures_util::future::join_all(calls).await;
+    if sent.into_iter().all(|taken| taken) {
+        answer(
+            StatusCode::ACCEPTED,
+            format!(r#"{{"success":true,"eventId":"{id}"}}"#),
+        )
+    } else {
+        answer(StatusCode::BAD_GATEWAY, String::new())
+    }
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Signs and posts once; true when it was taken.
+async fn call(
+    client: &reqwest::Client,
+    target: &str,
+    event_type: &str,
+    id: &str,
+    data: Bytes,
+) -> bool {
+    let now = since_1970();
+    let (seconds, millis) = (now.as_secs().to_string(), now.as_millis().to_string());
     let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=";
     let key = [7_u8; 32];
     let own = hex(&mac(secret.as_bytes(), &[millis.as_bytes(), b".", &data]));
@@ -101,10 +127,10 @@ async fn forward(
     let sent = client
         .post(target)
         .header("content-type", "application/json")
-        .header("x-webhook-event", event.event_type)
+        .header("x-webhook-event", event_type)
         .header("x-webhook-timestamp", &millis)
         .header("x-webhook-signature", own)
-        .header("webhook-id", &id)
+        .header("webhook-id", id)
         .header("webhook-timestamp", &seconds)
         .header(
             "webhook-signature",
@@ -114,13 +140,7 @@ async fn forward(
         .send()
         .await;
     match sent {
-        Ok(taken) if taken.status().is_success() => {
-            let _ = taken.bytes().await;
-            answer(
-                StatusCode::ACCEPTED,
-                format!(r#"{{"success":true,"eventId":"{id}"}}"#),
-            )
-        }
-        _ => answer(StatusCode::BAD_GATEWAY, String::new()),
+        Ok(taken) if taken.status().is_success() => taken.bytes().await.is_ok(),
+        _ => false,
     }
 }

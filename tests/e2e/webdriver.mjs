@@ -99,6 +99,32 @@ export class Browser {
     });
   }
 
+  /** Writes over what stands there. */
+  rewrite(selector, text) {
+    return this.patiently(async () => {
+      const element = await this.found("document.querySelector(arguments[0])", selector);
+      await this.call("POST", `/element/${element[ELEMENT]}/clear`, {});
+      await this.call("POST", `/element/${element[ELEMENT]}/value`, { text });
+    });
+  }
+
+  /** Picks what bears this name in a list of choices. */
+  choose(selector, name) {
+    return this.found(`(() => {
+      const list = document.querySelector(arguments[0]);
+      const option = [...(list?.options ?? [])].find((one) => one.label === arguments[1]);
+      if (!option) return null;
+      list.value = option.value;
+      list.dispatchEvent(new Event("change", { bubbles: true }));
+      return true;
+    })()`, selector, name);
+  }
+
+  /** Presses and lets go a key. */
+  async key(value) {
+    await this.call("POST", "/actions", { actions: [{ type: "key", id: "keys", actions: [{ type: "keyDown", value }, { type: "keyUp", value }] }] });
+  }
+
   async go(page) {
     await this.run(`location.hash = "#/${page}"`);
   }

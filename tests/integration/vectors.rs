@@ -104,6 +104,55 @@ async fn naughty_strings_arrive_and_are_shown_exactly() {
 }
 
 #[tokio::test]
+async fn a_naughty_string_is_found_by_itself() {
+    let Some(strings) = vectors::read("blns.json") else {
+        return;
+    };
+    let shop = Shop::open().await;
+    let strings: Vec<_> = strings
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|text| text.as_str())
+        .filter(|text| text.chars().any(char::is_alphanumeric))
+        .collect();
+    let rows: Vec<_> = strings
+        .iter()
+        .map(|text| json!({"type": "message.received", "data": {"text": text}}))
+        .collect();
+    let results = shop
+        .events
+        .post("/api/events/batch", &json!(rows))
+        .await
+        .is(202)["results"]
+        .clone();
+    let mut missed = Vec::new();
+    for (text, result) in strings.iter().zip(results.as_array().unwrap()) {
+        let mut cursor = String::new();
+        let found = loop {
+            let mut url = reqwest::Url::parse("http://127.0.0.1/api/events?limit=200").unwrap();
+            url.query_pairs_mut()
+                .append_pair("q", text)
+                .extend_pairs((!cursor.is_empty()).then_some(("cursor", &cursor)));
+            let path = &url.as_str()["http://127.0.0.1".len()..];
+            let page = shop.full.get(path).await.is(200);
+            let events = page["events"].as_array().unwrap();
+            if events.iter().any(|event| event["id"] == result["eventId"]) {
+                break true;
+            }
+            match page["nextCursor"].as_str() {
+                Some(next) => cursor = next.to_owned(),
+                None => break false,
+            }
+        };
+        if !found {
+            missed.push(text);
+        }
+    }
+    assert!(missed.is_empty(), "{missed:#?}");
+}
+
+#[tokio::test]
 async fn a_naughty_string_is_a_valid_subject_or_refused_with_its_path() {
     let Some(strings) = vectors::read("blns.json") else {
         return;

@@ -135,6 +135,11 @@ impl Api {
         Self::new(self.address, token)
     }
 
+    /// What stands in `Authorization`.
+    pub fn authorization(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
     /// GET.
     pub async fn get(&self, path: &str) -> Answer {
         self.send(Method::GET, path, &[], None).await

@@ -11,6 +11,7 @@
 )]
 
 mod api;
+mod bucket;
 mod process;
 mod serve;
 mod shop;
@@ -18,6 +19,7 @@ mod signature;
 pub mod vectors;
 
 pub use api::{Answer, Api, Changes, raw_exchange};
+pub use bucket::{Bucket, form};
 pub use process::{cpu_ms, pss_kib};
 pub use serve::{Home, Output, Serve, repository, signalctl};
 pub use shop::{Delivery, Shop, Webhook};

@@ -1,10 +1,13 @@
-import { cleanup, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
+import { cleanup, configure, fireEvent, render, screen, waitFor, within } from "@testing-library/svelte";
 import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { listenTo, open, wayIn, type Ask } from "../src/api/client";
 import { arrive } from "../src/state/route.svelte";
 import type { Changed } from "../src/api/schema";
+
+// A computer that is busy with other things is slow, not broken.
+configure({ asyncUtilTimeout: 5000 });
 
 const working = { word: "Working", shape: "tick-filled", role: "success" };
 const received = { word: "Received", shape: "tick-filled", role: "success" };
@@ -17,6 +20,7 @@ const row = {
 };
 const webhook = {
   id: "whk_1", name: "Cash desk", url: "https://kasse.example/hook", host: "kasse.example", events: ["*"], isActive: true, allowPrivateNetwork: false, totalCalls: 3,
+  format: "payload", retryAttempts: 9, retryDelay: 1000, retrySchedule: "standard", timeoutSeconds: 15, filter: null, headerNames: [], rateLimitPerSecond: null, previousSecretValidUntil: null, pausedReason: null, problemId: null,
   successfulCalls: 2, failedCalls: 1, lastTriggered: null, lastError: null, secretCreatedAt: "2026-11-24T14:00:00.000Z", secretAge: { sentence: "Made today.", isOld: false }, state: working, sentence: "All calls get through.",
   held: 0, waiting: 2, days, successRate: null,
 };
@@ -46,6 +50,8 @@ const answers: Record<string, unknown> = {
     },
   },
   "POST /api/deliveries/dlv_1/retry": { success: true, delivery: { ...row, status: "pending" } },
+  "GET /api/integrations/webhooks/whk_1": { webhook },
+  "GET /api/integrations/webhooks/whk_1/snippets": { snippets: [{ language: "node", label: "Node.js", code: "import http", install: null, runs: "save it as receiver.mjs" }, { language: "php", label: "PHP", code: "<?php", install: null, runs: "php" }] },
   "GET /api/integrations/webhooks": { webhooks: [webhook] },
   "GET /api/events/evt_1": { event: { id: "evt_1", deliveries: [] } },
   "POST /api/integrations/webhooks": { success: true, webhook: { ...webhook, secret: "whsec_shown_once" } },
@@ -96,7 +102,7 @@ async function see(page: string): Promise<void> {
 }
 const posted = (path: string): Record<string, unknown> => JSON.parse(asked.find((ask) => ask.method === "POST" && ask.path === path)?.body ?? "null") as Record<string, unknown>;
 
-for (const [page, landmark] of [["today", "Just now"], ["today/record", "What happened"], ["activity", "Who and what"], ["activity/dlv_1", "Answered 500"], ["webhooks", "2 of 3"], ["webhooks/add", "What it is told about"], ["connect", "Nothing has arrived yet"]] as const) {
+for (const [page, landmark] of [["today", "Just now"], ["today/record", "What happened"], ["activity", "Who and what"], ["activity/dlv_1", "Answered 500"], ["webhooks", "2 of 3"], ["webhooks/whk_1", "Last calls"], ["webhooks/whk_1?show=settings", "If it does not answer"], ["webhooks/whk_1?show=secret", "How the receiver checks it"], ["webhooks/whk_1?show=secret&do=rotate", "Both are valid for so many hours"], ["needs-you", "Nothing needs you"], ["webhooks/add", "What it is told about"], ["connect", "Nothing has arrived yet"]] as const) {
   test(`${page} can be read by everyone`, async () => {
     await see(page);
     await screen.findByText(landmark);
@@ -224,8 +230,8 @@ test("the keyboard walks through the log and opens a delivery", async () => {
 test("a chip asks for what it says", async () => {
   await see("activity");
   await fireEvent.click(await screen.findByRole("button", { name: "1 failed" }));
-  await waitFor(() => expect(asked.some((ask) => ask.path.startsWith("/api/deliveries?") && ask.path.includes("status=failed%2Cunknown"))).toBe(true));
-  await screen.findByRole("button", { name: "Remove status failed,unknown" });
+  await waitFor(() => expect(asked.some((ask) => ask.path.startsWith("/api/deliveries?") && ask.path.includes("status=failed"))).toBe(true));
+  await screen.findByRole("button", { name: "Remove status failed" });
 });
 
 test("what is typed becomes a chip, and the rest is looked for", async () => {
@@ -295,14 +301,226 @@ async function choose(name: string): Promise<void> {
   await fireEvent.keyDown(await screen.findByRole("menuitem", { name }), { key: "Enter" });
 }
 
-test("a test of a webhook says in a sentence how it went", async () => {
+test("a test of a webhook, with the event that was chosen, says in a sentence how it went", async () => {
   changed["POST /api/integrations/webhooks/whk_1/test"] = { success: false, message: "It answered 404.", statusCode: 404, deliveryId: "dlv_1" };
   await see("webhooks");
-  await choose("Send a test");
-  await screen.findByText(/The test of Cash desk did not get through. It answered 404./);
+  await choose("Send a test…");
+  const dialog = within(await screen.findByRole("dialog"));
+  await fireEvent.change(dialog.getByLabelText("What it is sent"), { target: { value: "booking.created" } });
+  await fireEvent.click(dialog.getByRole("button", { name: "Send a test" }));
+  await dialog.findByText("It answered 404.");
+  expect(posted("/api/integrations/webhooks/whk_1/test")).toEqual({ event: "booking.created" });
+  expect(dialog.getByRole("link", { name: "See request and answer" }).getAttribute("href")).toBe("#/activity/dlv_1?webhookId=whk_1");
   changed["POST /api/integrations/webhooks/whk_1/test"] = { success: true, message: "It answered 200.", statusCode: 200, deliveryId: "dlv_1" };
-  await choose("Send a test");
-  await screen.findByText("Cash desk: It answered 200.");
+  await fireEvent.click(dialog.getByRole("button", { name: "Send another" }));
+  await dialog.findByText("It answered 200.");
+});
+
+test("a test that the key store kept from going out is told as well", async () => {
+  changed["POST /api/integrations/webhooks/whk_1/test"] = { success: false, error: "This computer's key store is locked.", gracefulFail: true, code: "keychain_unavailable", willRetry: false };
+  await see("webhooks/whk_1");
+  await fireEvent.click(await screen.findByRole("button", { name: "Send a test…" }));
+  await fireEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Send a test" }));
+  await screen.findByText("This computer's key store is locked.");
+});
+
+const bodyOf = (method: string, path: string): unknown => JSON.parse(asked.findLast((ask) => ask.method === method && ask.path === path)?.body ?? "null");
+
+test("what was changed of a webhook is sent and nothing else, and an error keeps what was typed", async () => {
+  await see("webhooks/whk_1?show=settings");
+  const name = await screen.findByLabelText<HTMLInputElement>("Name");
+  expect(screen.getByRole<HTMLButtonElement>("button", { name: "Save changes" }).disabled).toBe(true);
+  await fireEvent.input(name, { target: { value: "Till" } });
+  await fireEvent.input(screen.getByLabelText("Time limit, in seconds"), { target: { value: "99" } });
+  changed["PATCH /api/integrations/webhooks/whk_1"] = new Error("Not saved.");
+  refusedPath = "timeoutSeconds";
+  await fireEvent.click(screen.getByRole("button", { name: "Save changes" }));
+  const limit = screen.getByLabelText<HTMLInputElement>("Time limit, in seconds");
+  await waitFor(() => expect(limit.getAttribute("aria-invalid")).toBe("true"));
+  await waitFor(() => expect(document.activeElement).toBe(limit));
+  expect([name.value, limit.value]).toEqual(["Till", "99"]);
+  changed["PATCH /api/integrations/webhooks/whk_1"] = { webhook: { ...webhook, name: "Till", timeoutSeconds: 20 }, warnings: [] };
+  await fireEvent.input(limit, { target: { value: "20" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Save changes" }));
+  await screen.findByText("Till was saved.");
+  expect(bodyOf("PATCH", "/api/integrations/webhooks/whk_1")).toEqual({ name: "Till", timeoutSeconds: 20 });
+});
+
+test("a value that is not a whole number is said at its field before anything is sent", async () => {
+  await see("webhooks/whk_1?show=settings");
+  await fireEvent.input(await screen.findByLabelText("Tries after the first"), { target: { value: "" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Save changes" }));
+  await screen.findByText("Give a whole number.");
+  expect(asked.some((ask) => ask.method === "PATCH")).toBe(false);
+});
+
+test("a filter is put together in lines, tried on past events, and its errors stand at their line", async () => {
+  await see("webhooks/whk_1?show=settings");
+  await fireEvent.click(await screen.findByRole("button", { name: "Add a condition" }));
+  const line = within(screen.getByRole("listitem", { name: "Condition 1" }));
+  await fireEvent.input(line.getByLabelText("What to look at"), { target: { value: "price" } });
+  await fireEvent.change(line.getByLabelText("How to compare"), { target: { value: "gt" } });
+  changed["POST /api/integrations/webhooks/filter/test"] = new Error("The filter is not right yet.");
+  refusedPath = "filter.all.0.value";
+  await fireEvent.click(screen.getByRole("button", { name: "Try it on past events" }));
+  await line.findByText("This is no address.");
+  expect(line.getByLabelText("With what").getAttribute("aria-invalid")).toBe("true");
+  changed["POST /api/integrations/webhooks/filter/test"] = { checked: 2, matched: 1, sentence: "1 of 2 events would have been sent.", samples: [{ eventId: "evt_1", at: "2026-11-24T14:02:00.000Z", label: "New booking", what: "Maria Petersen", matches: false, why: "price is 30, not more than 50." }] };
+  await fireEvent.input(line.getByLabelText("With what"), { target: { value: "50" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Try it on past events" }));
+  await screen.findByText("1 of 2 events would have been sent.");
+  screen.getByText("price is 30, not more than 50.");
+  expect(bodyOf("POST", "/api/integrations/webhooks/filter/test")).toEqual({ events: ["*"], filter: { all: [{ path: "price", op: "gt", value: 50 }] } });
+});
+
+test("own headers are named, never shown, and dropped with a word of warning where the address leads elsewhere", async () => {
+  changed["GET /api/integrations/webhooks/whk_1"] = { webhook: { ...webhook, headerNames: ["X-Api-Key", "X-Tenant"] } };
+  changed["PATCH /api/integrations/webhooks/whk_1"] = { webhook: { ...webhook, headerNames: ["X-Api-Key", "X-New"] }, warnings: [{ path: "headers", code: "dropped", message: "The values of X-Tenant are gone." }] };
+  await see("webhooks/whk_1?show=settings");
+  await fireEvent.input(await screen.findByLabelText("Address"), { target: { value: "https://other.example/hook" } });
+  await screen.findByText(/the values of X-Api-Key, X-Tenant are dropped when you save/);
+  await fireEvent.click(screen.getByRole("button", { name: "Replace X-Api-Key" }));
+  await fireEvent.input(screen.getByLabelText("Value"), { target: { value: "k-1" } });
+  await screen.findByText(/the values of X-Tenant are dropped when you save/);
+  await fireEvent.click(screen.getByRole("button", { name: "Add a header" }));
+  await fireEvent.input(screen.getByLabelText("Name of the header"), { target: { value: "X-New" } });
+  await fireEvent.input(screen.getAllByLabelText("Value").at(-1) as HTMLElement, { target: { value: "k-2" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Save changes" }));
+  await screen.findByText("The values of X-Tenant are gone.");
+  expect(bodyOf("PATCH", "/api/integrations/webhooks/whk_1")).toEqual({ url: "https://other.example/hook", headers: { "X-Api-Key": "k-1", "X-New": "k-2" } });
+});
+
+test("a secret is changed with overlap, shown once, and the change is finished", async () => {
+  changed["POST /api/integrations/webhooks/whk_1/rotate-secret"] = { success: true, secret: "whsec_new", previousValidUntil: "2026-11-26T14:02:00.000Z" };
+  await see("webhooks/whk_1?show=secret");
+  await fireEvent.click(await screen.findByRole("button", { name: "Change the secret…" }));
+  await waitFor(() => expect(location.hash).toContain("do=rotate"));
+  arrive();
+  await fireEvent.input(await screen.findByLabelText("Both are valid for so many hours"), { target: { value: "48" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Make a new secret" }));
+  expect((await screen.findByTestId("secret")).textContent).toBe("whsec_new");
+  expect(bodyOf("POST", "/api/integrations/webhooks/whk_1/rotate-secret")).toEqual({ overlapHours: 48 });
+  changed["GET /api/integrations/webhooks/whk_1"] = { webhook: { ...webhook, previousSecretValidUntil: "2026-11-26T14:02:00.000Z" } };
+  await fireEvent.click(screen.getByRole("button", { name: "I have stored it" }));
+  await waitFor(() => expect(screen.queryByTestId("secret")).toBeNull());
+  changed["POST /api/integrations/webhooks/whk_1/rotate-secret"] = { success: false, error: "It answered 401. So a test with the new secret alone did not pass, and both stay valid.", message: "…", gracefulFail: true, code: "rejected", willRetry: false };
+  await fireEvent.click(await screen.findByRole("button", { name: "Finish now" }));
+  await screen.findByText(/both stay valid/);
+  changed["POST /api/integrations/webhooks/whk_1/rotate-secret"] = { success: true, message: "Cash desk accepted a test with the new secret alone." };
+  await fireEvent.click(screen.getByRole("button", { name: "Finish now" }));
+  await screen.findByText("Cash desk accepted a test with the new secret alone.");
+  expect(bodyOf("POST", "/api/integrations/webhooks/whk_1/rotate-secret")).toEqual({ finish: true });
+});
+
+test("programs that receive it can be looked at in each language", async () => {
+  await see("webhooks/whk_1?show=secret");
+  await screen.findByText("save it as receiver.mjs");
+  await fireEvent.click(screen.getByRole("tab", { name: "PHP" }));
+  expect(screen.getByRole("tabpanel").textContent).toContain("<?php");
+});
+
+const problem = {
+  id: "failed.whk_1", cause: "failed", integration: "webhooks", webhookId: "whk_1", since: "2026-11-24T14:02:00.000Z", waiting: 0, failed: 3, actions: ["retry_all", "told_them", "remove"], state: failed, title: "3 calls did not get through to Cash desk.", effect: "Nothing is lost.",
+  buttons: [{ action: "retry_all", label: "Send the 3", primary: true }, { action: "told_them", label: "I told them myself", primary: false }, { action: "remove", label: "Remove Cash desk", primary: false }], first: [row], filter: { webhookId: "whk_1", status: "failed", test: false },
+};
+
+for (const page of ["needs-you", "webhooks/whk_1"]) {
+  test(`a problem is solved by its button on ${page}, and what takes something away asks once more`, async () => {
+    changed["GET /api/problems"] = { problems: [problem], solved: [], sentence: problem.title };
+    changed["GET /api/integrations/webhooks/whk_1"] = { webhook: { ...webhook, problemId: problem.id } };
+    changed["POST /api/problems/failed.whk_1/resolve"] = { success: true, message: "3 calls go out again.", deliveries: 3 };
+    await see(page);
+    await fireEvent.click(await screen.findByRole("button", { name: "Remove Cash desk" }));
+    await fireEvent.click(within(await screen.findByRole("dialog")).getByRole("button", { name: "Keep it" }));
+    expect(asked.some((ask) => ask.path.endsWith("/resolve"))).toBe(false);
+    await fireEvent.click(screen.getByRole("button", { name: "Send the 3" }));
+    await screen.findByText("3 calls go out again.");
+    expect(posted("/api/problems/failed.whk_1/resolve")).toEqual({ action: "retry_all" });
+  });
+}
+
+test("a secret that is to be replaced is made where it is shown", async () => {
+  changed["GET /api/problems"] = { problems: [{ ...problem, id: "secret_old.whk_1", cause: "secret_old", failed: 0, actions: ["replace_key"], buttons: [{ action: "replace_key", label: "Change it", primary: true }] }], solved: [], sentence: "" };
+  await see("needs-you");
+  await fireEvent.click(await screen.findByRole("button", { name: "Change it" }));
+  await waitFor(() => expect(location.hash).toBe("#/webhooks/whk_1?show=secret&do=rotate"));
+  arrive();
+  await screen.findByLabelText("Both are valid for so many hours");
+  expect(asked.some((ask) => ask.path.endsWith("/resolve"))).toBe(false);
+});
+
+test("who comes back from one webhook is where they left the list", async () => {
+  await see("webhooks/whk_1");
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("heading", { level: 1 })));
+  await fireEvent.click(await screen.findByRole("link", { name: "Back to Webhooks" }));
+  arrive();
+  await waitFor(() => expect(document.activeElement).toBe(screen.getByRole("link", { name: "Cash desk" })));
+});
+
+test("a webhook that is gone is said, and nothing else is offered", async () => {
+  await see("webhooks/whk_9");
+  await screen.findByText("No /api/integrations/webhooks/whk_9.");
+  expect(screen.queryByRole("button", { name: "Send a test…" })).toBeNull();
+});
+
+test("what one person was told is a sentence, and a story", async () => {
+  changed["GET /api/story"] = { title: "Maria Petersen", sentence: "2 things happened; everybody was told.", steps: [{ at: "2026-11-24T14:02:00.000Z", eventId: "evt_1", label: "New booking", what: "cut and colour", deliveries: [row] }], nextCursor: "older" };
+  await see("activity?q=maria");
+  await screen.findByText("2 things happened; everybody was told.");
+  expect(asked.some((ask) => ask.path === "/api/story?customer=maria")).toBe(true);
+  await fireEvent.click(screen.getByRole("link", { name: "See the story" }));
+  arrive();
+  const story = within(await screen.findByRole("region", { name: "Maria Petersen" }));
+  story.getByRole("link", { name: "Cash desk" });
+  changed["GET /api/deliveries?cursor"] = { title: "Maria Petersen", sentence: "", steps: [{ at: "2026-11-23T14:02:00.000Z", eventId: "evt_0", label: "New contact", what: "", deliveries: [] }], nextCursor: null };
+  await fireEvent.click(story.getByRole("button", { name: "What came before" }));
+  await story.findByText(/New contact/);
+  expect(story.queryByRole("button", { name: "What came before" })).toBeNull();
+});
+
+test("those that were picked one by one are sent again by their ids", async () => {
+  changed["POST /api/deliveries/replay"] = { success: true, matched: 1, queued: 1, excluded: [], sentence: "1 goes to Cash desk.", replayId: "rpl_1" };
+  await see("activity");
+  await fireEvent.click(await screen.findByRole("checkbox", { name: "Choose Cash desk, New booking 1042" }));
+  await fireEvent.click(within(screen.getByRole("group", { name: "What is chosen" })).getByRole("button", { name: "Send again…" }));
+  await fireEvent.click(await screen.findByRole("button", { name: "Send 1" }));
+  await waitFor(() => expect(bodyOf("POST", "/api/deliveries/replay")).toEqual({ filter: { ids: "dlv_1" }, perMinute: null }));
+});
+
+test("what is being sent again shows how far it is, and can be stopped", async () => {
+  const replay = { id: "rpl_1", startedAt: "2026-11-24T14:02:00.000Z", total: 212, sent: 84, failed: 1, waiting: 127, cancelled: 0, perMinute: 60, isRunning: true, sentence: "Sending 212 again to Cash desk." };
+  changed["GET /api/replays"] = { replays: [replay] };
+  changed["POST /api/replays/rpl_1/cancel"] = { ...replay, isRunning: false };
+  await see("activity");
+  await screen.findByText("Sending 212 again to Cash desk.");
+  screen.getByText("85 of 212");
+  changed["GET /api/replays"] = { replays: [{ ...replay, isRunning: false, cancelled: 127, waiting: 0, sentence: "Stopped: 84 of 212 went out." }] };
+  await fireEvent.click(screen.getByRole("button", { name: "Stop" }));
+  await screen.findByText("Stopped: 84 of 212 went out.");
+  expect(screen.queryByRole("progressbar")).toBeNull();
+});
+
+test("a range is chosen on the chart and in the fields alike", async () => {
+  vi.spyOn(HTMLElement.prototype, "clientWidth", "get").mockReturnValue(560);
+  vi.stubGlobal("PointerEvent", MouseEvent);
+  await see("activity");
+  const chart = await screen.findByRole("img", { name: "2 deliveries in 3 hours, 1 failed." });
+  Object.assign(chart, { setPointerCapture: () => {} });
+  await fireEvent.pointerDown(chart, { button: 0, clientX: 100 });
+  await fireEvent.pointerMove(chart, { clientX: 300 });
+  await fireEvent.pointerUp(chart, { clientX: 300 });
+  await waitFor(() => expect(location.hash).toMatch(/since=.*until=/));
+  arrive();
+  await fireEvent.click(screen.getByRole("button", { name: "Dates…" }));
+  await fireEvent.input(await screen.findByLabelText("From"), { target: { value: "2026-11-24T13:00" } });
+  await fireEvent.input(screen.getByLabelText("Until"), { target: { value: "2026-11-24T12:00" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Show range" }));
+  await screen.findByText("The end must be after the beginning.");
+  await fireEvent.input(screen.getByLabelText("Until"), { target: { value: "2026-11-24T15:00" } });
+  await fireEvent.click(screen.getByRole("button", { name: "Show range" }));
+  await waitFor(() => expect(location.hash).toContain("until=2026-11-24T15%3A00"));
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
 });
 
 test("a webhook is deleted only after it was asked for twice", async () => {

@@ -17,6 +17,7 @@ use signalbox_core::tokens::Scope;
 use subtle::ConstantTimeEq;
 use tower::ServiceExt;
 
+use crate::files::FILES_PATH;
 use crate::page::Page;
 use crate::problem::{Problem, Result};
 use crate::request::{
@@ -106,7 +107,12 @@ impl Guard {
             ));
         }
         check_content(&parts, http_body::Body::is_end_stream(&body))?;
-        let body = check_size(&parts, body).await?;
+        let is_file = is_file(&parts);
+        let body = if is_file {
+            Body::new(body)
+        } else {
+            check_size(&parts, body).await?
+        };
         let patience = if parts.uri.path().ends_with("/test") {
             PATIENCE_FOR_TESTS
         } else {
@@ -117,6 +123,10 @@ impl Guard {
             .router
             .clone()
             .oneshot(Request::from_parts(parts, body));
+        if is_file {
+            // It may be of any size, and ends by itself when nothing moves.
+            return served.await.map_err(|never| match never {});
+        }
         match tokio::time::timeout(patience, served).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(never)) => match never {},
@@ -243,6 +253,11 @@ fn is_open_to_events(method: &Method, path: &str) -> bool {
     }
 }
 
+/// A file that is handed in: streamed, of any size.
+fn is_file(parts: &Parts) -> bool {
+    parts.method == Method::POST && parts.uri.path() == FILES_PATH
+}
+
 /// A body has to say that it is JSON: what a form on a web page can send without asking is not.
 fn check_content(parts: &Parts, is_empty: bool) -> Result<()> {
     if is_empty {
@@ -250,6 +265,16 @@ fn check_content(parts: &Parts, is_empty: bool) -> Result<()> {
     }
     let kind = content_type(&parts.headers);
     let is_batch = parts.uri.path() == BATCH_PATH;
+    if is_file(parts) {
+        // A form, which a web page can send without asking too; its Origin has been refused by now.
+        return match kind.as_deref() {
+            Some("multipart/form-data") => Ok(()),
+            _ => Err(Problem::new(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "A file has to come with “Content-Type: multipart/form-data”.",
+            )),
+        };
+    }
     match kind.as_deref() {
         Some("application/json") => Ok(()),
         Some("application/x-ndjson") if is_batch => Ok(()),

@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use signalbox_core::Hub;
 use signalbox_core::integrations::{
     Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email, sms,
+    storage,
 };
 
 use crate::problem::{Problem, Result};
@@ -49,6 +50,7 @@ fn not_yet(kind: Kind) -> Problem {
 #[allow(dead_code, reason = "only described; each kind is read by itself")]
 pub(crate) enum IntegrationSetup {
     Email(email::Setup),
+    Storage(storage::Setup),
     Sms(sms::Setup),
 }
 
@@ -58,6 +60,7 @@ pub(crate) enum IntegrationSetup {
 #[allow(dead_code, reason = "only described; each kind is read by itself")]
 pub(crate) enum IntegrationPatch {
     Email(email::Patch),
+    Storage(storage::Patch),
     Sms(sms::Patch),
 }
 
@@ -98,7 +101,8 @@ pub(crate) async fn configure(
     let setup = match kind {
         Kind::Email => Setup::Email(parse(&bytes)?),
         Kind::Sms => Setup::Sms(parse(&bytes)?),
-        Kind::Calendar | Kind::Storage => return Err(not_yet(kind)),
+        Kind::Storage => Setup::Storage(parse(&bytes)?),
+        Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(
         hub.configure_integration(caller.workspace, setup).await?,
@@ -121,7 +125,8 @@ pub(crate) async fn update(
     let patch = match kind {
         Kind::Email => Patch::Email(parse(&bytes)?),
         Kind::Sms => Patch::Sms(parse(&bytes)?),
-        Kind::Calendar | Kind::Storage => return Err(not_yet(kind)),
+        Kind::Storage => Patch::Storage(parse(&bytes)?),
+        Kind::Calendar => return Err(not_yet(kind)),
     };
     Ok(Json(hub.update_integration(caller.workspace, patch).await?))
 }

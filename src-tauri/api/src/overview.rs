@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::hub::Finding;
+use signalbox_core::retention::{CleanedUp, SettingsPatch, Storage};
 use signalbox_core::today::{Connection, Health, Today};
 
 use crate::DEFAULT_PORT;
 use crate::problem::Result;
-use crate::request::Caller;
+use crate::request::{self, Caller, OptionalJson};
 
 /// Whether it runs, and how much waits.
 #[utoipa::path(get, path = "/api/health", operation_id = "getHealth", tag = "overview", responses((status = 200, body = Health)))]
@@ -39,6 +40,28 @@ pub(crate) async fn connection(
 pub(crate) struct Settings {
     /// The port that programs reach Signalbox at.
     port: u16,
+    #[serde(flatten)]
+    storage: Storage,
+}
+
+/// Whether to clean up, or only to count.
+#[derive(Default, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct CleanUp {
+    /// True: only counts what would go.
+    #[serde(default)]
+    dry_run: bool,
+}
+
+async fn settings_with(hub: &Hub, caller: &Caller, storage: Storage) -> Result<Json<Settings>> {
+    let address = hub.connection(caller.workspace).await?.address;
+    let port = address
+        .as_deref()
+        .and_then(|address| address.rsplit_once(':')?.1.parse().ok());
+    Ok(Json(Settings {
+        port: port.unwrap_or(DEFAULT_PORT),
+        storage,
+    }))
 }
 
 /// What the owner can set.
@@ -47,13 +70,29 @@ pub(crate) async fn settings(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
 ) -> Result<Json<Settings>> {
-    let address = hub.connection(caller.workspace).await?.address;
-    let port = address
-        .as_deref()
-        .and_then(|address| address.rsplit_once(':')?.1.parse().ok());
-    Ok(Json(Settings {
-        port: port.unwrap_or(DEFAULT_PORT),
-    }))
+    let storage = hub.settings().await?;
+    settings_with(&hub, &caller, storage).await
+}
+
+/// Alters what the owner can set.
+#[utoipa::path(patch, path = "/api/settings", operation_id = "updateSettings", tag = "overview", request_body = SettingsPatch, responses((status = 200, body = Settings)))]
+pub(crate) async fn update_settings(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    request::Json(patch): request::Json<SettingsPatch>,
+) -> Result<Json<Settings>> {
+    let storage = hub.update_settings(patch).await?;
+    settings_with(&hub, &caller, storage).await
+}
+
+/// Removes now what is old enough, or counts it.
+#[utoipa::path(post, path = "/api/settings/clean-up", operation_id = "cleanUp", tag = "overview", request_body = Option<CleanUp>, responses((status = 200, body = CleanedUp)))]
+pub(crate) async fn clean_up(
+    State(hub): State<Arc<Hub>>,
+    _: Caller,
+    OptionalJson(asked): OptionalJson<CleanUp>,
+) -> Result<Json<CleanedUp>> {
+    Ok(Json(hub.clean_up(asked.dry_run).await?))
 }
 
 /// What the doctor found.

@@ -12,7 +12,7 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use signalbox_core::error::FieldError;
-use signalbox_core::ids::{DeliveryId, EventId, TokenId, WebhookId, WorkspaceId};
+use signalbox_core::ids::{DeliveryId, EventId, ReplayId, TokenId, WebhookId, WorkspaceId};
 use signalbox_core::tokens::Bearer;
 use signalbox_core::{Error, Hub};
 
@@ -189,19 +189,42 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<Hub>> for Filter<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &Arc<Hub>) -> Result<Self> {
-        let query = parts.uri.query().unwrap_or_default();
-        let from = serde_urlencoded::Deserializer::new(serde_urlencoded_parts(query));
-        serde_path_to_error::deserialize(from)
-            .map(Self)
-            .map_err(|error| {
-                let (path, message) = (error.path().to_string(), error.inner().to_string());
-                Error::invalid(vec![field_error(&path, &message)]).into()
-            })
+        query(parts.uri.query().unwrap_or_default()).map(Self)
     }
 }
 
-fn serde_urlencoded_parts(query: &str) -> form_urlencoded::Parse<'_> {
-    form_urlencoded::parse(query.as_bytes())
+/// A filter, and beside it one word that is the route's own.
+pub(crate) struct FilterAnd<T, O>(pub(crate) T, pub(crate) O);
+
+/// The word of a route that stands beside a filter.
+pub(crate) trait Beside {
+    /// Its name.
+    const NAME: &'static str;
+}
+
+impl<T: DeserializeOwned, O: DeserializeOwned + Beside> FromRequestParts<Arc<Hub>>
+    for FilterAnd<T, O>
+{
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<Hub>) -> Result<Self> {
+        let all = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes());
+        let (own, filter): (Vec<_>, Vec<_>) = all.partition(|(name, _)| name == O::NAME);
+        let joined = |pairs: Vec<_>| {
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(pairs)
+                .finish()
+        };
+        Ok(Self(query(&joined(filter))?, query(&joined(own))?))
+    }
+}
+
+fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let from = serde_urlencoded::Deserializer::new(form_urlencoded::parse(text.as_bytes()));
+    serde_path_to_error::deserialize(from).map_err(|error| {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        Error::invalid(vec![field_error(&path, &message)]).into()
+    })
 }
 
 /// What serde says, as a finding about one field.
@@ -295,7 +318,7 @@ macro_rules! nouns {
         $(impl Noun for $id { const NOUN: &'static str = $noun; })+
     };
 }
-nouns! { WorkspaceId: "workspace", WebhookId: "webhook", EventId: "event", DeliveryId: "delivery", TokenId: "token" }
+nouns! { WorkspaceId: "workspace", WebhookId: "webhook", EventId: "event", DeliveryId: "delivery", TokenId: "token", ReplayId: "replay" }
 
 impl<T: FromStr + Noun> FromRequestParts<Arc<Hub>> for Id<T> {
     type Rejection = Problem;

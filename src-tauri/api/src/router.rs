@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, integrations, overview, problems, sms, snippets, tokens,
-    webhooks, workspaces,
+    Changed, changes, deliveries, events, files, integrations, overview, problems, replays, sms,
+    snippets, tokens, webhooks, workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -37,7 +37,8 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(overview::health))
         .routes(routes!(overview::today))
         .routes(routes!(overview::connection))
-        .routes(routes!(overview::settings))
+        .routes(routes!(overview::settings, overview::update_settings))
+        .routes(routes!(overview::clean_up))
         .routes(routes!(overview::doctor))
         .routes(routes!(integrations::list))
         .routes(routes!(
@@ -63,10 +64,20 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(events::get))
         .routes(routes!(events::types, events::declare_type))
         .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::histogram))
+        .routes(routes!(deliveries::export))
+        .routes(routes!(deliveries::stats))
+        .routes(routes!(deliveries::story))
         .routes(routes!(deliveries::get))
         .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(deliveries::release))
+        .routes(routes!(files::list, files::upload, files::remove))
+        .routes(routes!(files::link))
+        .routes(routes!(replays::begin))
+        .routes(routes!(replays::list))
+        .routes(routes!(replays::get))
+        .routes(routes!(replays::cancel))
         .routes(routes!(workspaces::list, workspaces::create))
         .routes(routes!(workspaces::update, workspaces::remove))
         .routes(routes!(tokens::list, tokens::create))

@@ -8,8 +8,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::BodyExt;
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use signalbox_api::{Principal, Running};
@@ -105,6 +105,39 @@ impl Door {
         self.ask(method, path, Some(body.to_string().into())).await
     }
 
+    /// GET of an answer of any length, which is read as it comes.
+    pub(crate) async fn open_answer(&self, path: &str) -> Result<Body, Failed> {
+        let request = Request::builder().method(Method::GET).uri(path);
+        let answer = self.pass(request, Body::empty(), path).await?;
+        if answer.status().is_success() {
+            return Ok(answer.into_body());
+        }
+        Err(Failed::Problem(whole(answer).await?.body))
+    }
+
+    /// POSTs what is read as it goes, of any length, and takes nothing but success.
+    pub(crate) async fn stream(
+        &self,
+        path: &str,
+        kind: &str,
+        length: Option<u64>,
+        body: Body,
+    ) -> Result<Value, Failed> {
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(path)
+            .header(header::CONTENT_TYPE, kind);
+        if let Some(length) = length {
+            request = request.header(header::CONTENT_LENGTH, length);
+        }
+        let answer = whole(self.pass(request, body, path).await?).await?;
+        if answer.status.is_success() {
+            Ok(answer.body)
+        } else {
+            Err(Failed::Problem(answer.body))
+        }
+    }
+
     async fn try_ask(
         &self,
         method: Method,
@@ -115,56 +148,68 @@ impl Door {
         if body.is_some() {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
+        let body = Body::from(body.unwrap_or_default());
+        whole(self.pass(request, body, path).await?).await
+    }
+
+    /// Asks; the body of the answer is still to be read.
+    async fn pass(
+        &self,
+        mut request: http::request::Builder,
+        body: Body,
+        path: &str,
+    ) -> Result<Response<Body>, Failed> {
         if let Some(workspace) = &self.workspace {
             request = request.header("signalbox-workspace", workspace);
         }
         let request = request
-            .body(Full::new(body.unwrap_or_default()))
+            .body(body)
             .map_err(|_| Failed::Usage(format!("{path} is no address.")))?;
-        let (status, bytes) = match &self.way {
-            Way::Socket(owner) => over_socket(owner, request).await?,
-            Way::Here(_, router) => in_process(router, request).await,
-        };
-        Ok(Answer {
-            status,
-            body: serde_json::from_slice(&bytes).unwrap_or_default(),
-        })
+        match &self.way {
+            Way::Socket(owner) => over_socket(owner, request).await,
+            Way::Here(_, router) => Ok(in_process(router, request).await),
+        }
     }
 }
 
-async fn in_process(router: &Router, request: Request<Full<Bytes>>) -> (StatusCode, Bytes) {
-    let mut request = request.map(Body::new);
-    request.extensions_mut().insert(Principal::SIGNALCTL);
-    let response = match router.clone().oneshot(request).await {
-        Ok(response) => response,
-        Err(never) => match never {},
-    };
-    let status = response.status();
-    let bytes = response
+/// What is said when an answer ends before it is whole.
+pub(crate) fn broken_off<E>(_: E) -> Failed {
+    Failed::said("Signalbox ended while it was asked. Look whether it was done, then try again.")
+}
+
+async fn whole(answer: Response<Body>) -> Result<Answer, Failed> {
+    let status = answer.status();
+    let bytes = answer
         .into_body()
         .collect()
         .await
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    (status, bytes)
+        .map_err(broken_off)?
+        .to_bytes();
+    Ok(Answer {
+        status,
+        body: serde_json::from_slice(&bytes).unwrap_or_default(),
+    })
+}
+
+async fn in_process(router: &Router, mut request: Request<Body>) -> Response<Body> {
+    request.extensions_mut().insert(Principal::SIGNALCTL);
+    match router.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
 }
 
 async fn over_socket(
     owner: &Running,
-    mut request: Request<Full<Bytes>>,
-) -> Result<(StatusCode, Bytes), Failed> {
-    let gone = |_| {
-        Failed::said(
-            "Signalbox ended while it was asked. Look whether it was done, then try again.",
-        )
-    };
+    mut request: Request<Body>,
+) -> Result<Response<Body>, Failed> {
     let host = host(owner);
     let stream = TcpStream::connect(host)
         .await
         .map_err(|_| unreachable(owner))?;
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
         .await
-        .map_err(gone)?;
+        .map_err(broken_off)?;
     tokio::spawn(connection);
     let headers = request.headers_mut();
     let value = |text: String| HeaderValue::from_str(&text).map_err(|_| unreachable(owner));
@@ -173,17 +218,8 @@ async fn over_socket(
         header::AUTHORIZATION,
         value(format!("Bearer {}", owner.credential))?,
     );
-    let response = sender.send_request(request).await.map_err(gone)?;
-    let status = response.status();
-    Ok((
-        status,
-        response
-            .into_body()
-            .collect()
-            .await
-            .map_err(gone)?
-            .to_bytes(),
-    ))
+    let response = sender.send_request(request).await.map_err(broken_off)?;
+    Ok(response.map(Body::new))
 }
 
 fn host(owner: &Running) -> &str {

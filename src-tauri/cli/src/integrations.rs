@@ -52,6 +52,24 @@ pub(crate) struct Settings {
     /// Where the provider is, instead of its usual address
     #[arg(long, value_name = "URL")]
     api_base_url: Option<String>,
+    /// The id of the access key (storage)
+    #[arg(long, value_name = "ID")]
+    access_key_id: Option<String>,
+    /// The bucket (storage)
+    #[arg(long, value_name = "NAME")]
+    bucket: Option<String>,
+    /// Where the bucket lies (storage)
+    #[arg(long)]
+    region: Option<String>,
+    /// Where the storage is, if not at Amazon (storage)
+    #[arg(long, value_name = "URL")]
+    endpoint: Option<String>,
+    /// The bucket stands in the path, not before the host's name (storage)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    path_style: Option<bool>,
+    /// The endpoint may be on your own network or computer (storage)
+    #[arg(long, value_name = "true|false", num_args = 0..=1, default_missing_value = "true")]
+    allow_private_network: Option<bool>,
     /// Send a test there before it is saved
     #[arg(long, value_name = "ADDRESS")]
     test_to: Option<String>,
@@ -172,6 +190,12 @@ async fn set(door: &Door, screen: Screen, kind: Kind, settings: Settings) -> Res
     request.set("fromEmail", settings.from_email);
     request.set("fromName", settings.from_name);
     request.set("apiBaseUrl", settings.api_base_url);
+    request.set("accessKeyId", settings.access_key_id);
+    request.set("bucketName", settings.bucket);
+    request.set("region", settings.region);
+    request.set("endpoint", settings.endpoint);
+    request.set("pathStyle", settings.path_style);
+    request.set("allowPrivateNetwork", settings.allow_private_network);
     request.set("testTo", settings.test_to);
     let all = door.get(LIST).await?;
     let standing = all.get(kind.name()).cloned().unwrap_or_default();

@@ -8,12 +8,16 @@ mod deliveries;
 mod doctor;
 mod door;
 mod events;
+mod files;
 mod given;
 mod integrations;
 mod listen;
 mod said;
 mod serve;
+mod settings;
 mod sms;
+mod stats;
+mod story;
 mod tokens;
 mod webhooks;
 mod workspaces;
@@ -81,6 +85,18 @@ enum Command {
     /// The log of what went out, and what to do about it
     #[command(subcommand)]
     Deliveries(deliveries::Command),
+    /// Files in the workspace's storage
+    #[command(subcommand)]
+    Files(files::Command),
+    /// What went out, in figures
+    Stats(stats::Stats),
+    /// Everything about one booking or one customer
+    Story(story::Story),
+    /// How long things are kept, and how much room they take
+    #[command(subcommand)]
+    Settings(settings::Command),
+    /// Remove now what is old enough to go
+    CleanUp(settings::CleanUp),
     /// Texts
     #[command(subcommand)]
     Sms(sms::Command),
@@ -149,6 +165,11 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Email(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
+        Command::Files(command) => command.run(&door, screen).await,
+        Command::Stats(stats) => stats.run(&door, screen).await,
+        Command::Story(story) => story.run(&door, screen).await,
+        Command::Settings(command) => command.run(&door, screen).await,
+        Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
         Command::Sms(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
         Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use signalbox_api::{DEFAULT_PORT, ServeOptions, Server, edge};
 use signalbox_core::Hub;
-use signalbox_practice::Receiver;
+use signalbox_practice::{Receiver, Storage};
 
 use crate::said::{Ended, Failed, Screen};
 
@@ -18,7 +18,7 @@ pub(crate) struct Serve {
     /// Serve the window for a browser, from the folder of its build
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
-    /// Open a practice workspace whose receiver is in this process
+    /// Open a practice workspace whose receiver and storage are in this process
     #[arg(long)]
     practice: bool,
 }
@@ -53,21 +53,26 @@ impl Serve {
         }
         .await;
         hub.stop().await;
-        if let Some(receiver) = served? {
+        if let Some((receiver, storage)) = served? {
             receiver.stop().await;
+            storage.stop().await;
         }
         Ok(Ended::Done)
     }
 }
 
-async fn open_practice(hub: &Hub) -> Result<Receiver, Failed> {
+async fn open_practice(hub: &Hub) -> Result<(Receiver, Storage), Failed> {
     let receiver = Receiver::start(([127, 0, 0, 1], 0))
         .await
         .map_err(|error| {
             Failed::said(format!("The practice receiver could not start: {error}."))
         })?;
-    hub.open_practice(&receiver.url()).await?;
-    Ok(receiver)
+    let storage = Storage::start(([127, 0, 0, 1], 0), &hub.practice_files())
+        .await
+        .map_err(|error| Failed::said(format!("The practice storage could not start: {error}.")))?;
+    let workspace = hub.open_practice(&receiver.url()).await?;
+    hub.practise_storage(workspace, &storage.url()).await?;
+    Ok((receiver, storage))
 }
 
 /// Ends when the process is told to: SIGTERM, SIGINT.

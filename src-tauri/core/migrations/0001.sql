@@ -112,6 +112,8 @@ CREATE TABLE events (
   -- Exactly as handed in, and its SHA-256, which is checked before the bytes are used.
   data            BLOB NOT NULL,
   data_sha256     BLOB NOT NULL CHECK (length(data_sha256) = 32),
+  -- When its texts were removed for their age; `data` is empty from then on.
+  purged_at       INTEGER,
   idempotency_key TEXT,
   fingerprint     BLOB,
   -- The deliveries that were queued with it: so many rows from the first on.
@@ -138,7 +140,9 @@ CREATE TABLE deliveries (
   status        TEXT NOT NULL CHECK (status = 'sending' OR status = 'success' OR status = 'pending' OR status = 'held' OR status = 'failed' OR status = 'unknown' OR status = 'skipped' OR status = 'cancelled'),
   status_reason TEXT,
   is_test       INTEGER NOT NULL DEFAULT 0 CHECK (is_test IN (0, 1)),
+  -- The first of those that say the same, and the row of the replay that queued this one.
   replay_of     TEXT,
+  replay        INTEGER,
   trigger       TEXT NOT NULL DEFAULT 'auto' CHECK (trigger = 'auto' OR trigger = 'manual' OR trigger = 'replay' OR trigger = 'test'),
   due_at        INTEGER,
   -- 1 while an earlier delivery about the same subject is waited for; due_at is then the latest moment.
@@ -170,12 +174,15 @@ CREATE INDEX deliveries_to_check ON deliveries (check_at) WHERE check_at IS NOT 
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
   WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
--- What needs the owner: few rows, however long the log is.
-CREATE INDEX deliveries_given_up ON deliveries (endpoint, finished_at, code) WHERE status = 'failed' AND is_test = 0;
+-- What needs the owner: few rows, however long the log is. With a reason it does not any more. (All
+-- columns that are asked about, so that the rows themselves need not be read.)
+CREATE INDEX deliveries_given_up ON deliveries (endpoint, finished_at, code, status, is_test, status_reason)
+  WHERE status = 'failed' AND is_test = 0 AND status_reason IS NULL;
 CREATE INDEX deliveries_held ON deliveries (endpoint, status_reason, created_at) WHERE status = 'held';
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
 CREATE INDEX deliveries_again ON deliveries (event_seq) WHERE replay_of IS NOT NULL;
+CREATE INDEX deliveries_of_replay ON deliveries (replay, status, attempts) WHERE replay IS NOT NULL;
 
 -- What a call says where that is not the event's data itself: made once, sent unchanged ever after.
 CREATE TABLE bodies (
@@ -205,6 +212,28 @@ CREATE TABLE attempts (
   PRIMARY KEY (delivery_seq, number)
 ) STRICT, WITHOUT ROWID;
 
+-- Many sent again: which, how far, how many.
+CREATE TABLE replays (
+  seq          INTEGER PRIMARY KEY,
+  id           TEXT NOT NULL UNIQUE,
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  filter       TEXT NOT NULL CHECK (json_valid(filter)),
+  -- Rows above it were not there when it began; those up to the position have had their turn.
+  bound        INTEGER NOT NULL,
+  position     INTEGER NOT NULL DEFAULT 0,
+  -- The replays that ran when it began, and where each stood: what is theirs is left to them.
+  beside       TEXT NOT NULL CHECK (json_valid(beside)),
+  total        INTEGER NOT NULL,
+  queued       INTEGER NOT NULL DEFAULT 0,
+  per_minute   INTEGER,
+  next_at      INTEGER NOT NULL,
+  started_at   INTEGER NOT NULL,
+  queued_at    INTEGER,
+  cancelled_at INTEGER
+) STRICT;
+CREATE INDEX replays_of_workspace ON replays (workspace_id, started_at);
+CREATE INDEX replays_going ON replays (seq) WHERE queued_at IS NULL;
+
 -- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
 CREATE TABLE tallies (
   endpoint  TEXT NOT NULL,
@@ -233,7 +262,7 @@ CREATE TABLE solved_problems (
 CREATE INDEX solved_problems_of_workspace ON solved_problems (workspace_id, at);
 
 CREATE VIEW webhook_logs (webhook, event, payload, status, status_code, attempts) AS
-  SELECT w.name, d.event_type, CAST(coalesce(b.body, e.data) AS TEXT), d.status, d.status_code, d.attempts
+  SELECT w.name, d.event_type, CASE WHEN e.purged_at IS NULL THEN CAST(coalesce(b.body, e.data) AS TEXT) END, d.status, d.status_code, d.attempts
   FROM deliveries d JOIN events e ON e.seq = d.event_seq JOIN webhooks w ON w.id = d.endpoint
   LEFT JOIN bodies b ON b.delivery_seq = d.seq
   WHERE d.channel = 'webhook';

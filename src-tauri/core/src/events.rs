@@ -149,9 +149,12 @@ pub struct Event {
     pub received_at: Time,
     /// Who handed it in: a token's name, `window` or `signalctl`.
     pub source: String,
-    /// Exactly as it was handed in.
-    #[cfg_attr(feature = "schema", schema(value_type = Object))]
-    pub data: Box<RawValue>,
+    /// Exactly as it was handed in; null once it was removed for its age.
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub data: Option<Box<RawValue>>,
+    /// When it was removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Time>,
     /// Who and what, in a few words: "Maria Petersen, cut and colour".
     pub what: String,
     /// What it became; only when one event is asked for.

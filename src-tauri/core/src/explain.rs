@@ -276,10 +276,18 @@ pub fn delivery(
             ),
             _ => format!("Held before it goes to {who}."),
         },
-        Status::Failed => match attempts {
-            0 | 1 => format!("Did not get through to {who}."),
-            n => format!("Did not get through to {who} after {n} tries."),
-        },
+        Status::Failed => {
+            let tries = match attempts {
+                0 | 1 => String::new(),
+                n => format!(" after {n} tries"),
+            };
+            let since = match reason {
+                Some(Reason::Replayed) => " It was sent again as another delivery.",
+                Some(Reason::TextPurged) => " Its text was removed for its age.",
+                _ => "",
+            };
+            format!("Did not get through to {who}{tries}.{since}")
+        }
         Status::Unknown => format!("It is not known whether {who} got this."),
         Status::Skipped => format!("Was not sent to {who}."),
         Status::Cancelled => "Closed by you. It is not sent.".into(),

@@ -27,6 +27,9 @@ use crate::workspaces::{FIRST_NAME, Workspace, own_zone};
 /// How long an end waits for calls that are under way.
 const LAST_CALLS: Duration = Duration::from_secs(10);
 
+/// So many large files are stored at a time; further ones wait.
+const MAX_UPLOADS: usize = 4;
+
 /// An open data folder and everything that can be done with it.
 #[derive(Debug)]
 pub struct Hub {
@@ -45,6 +48,9 @@ pub struct Hub {
     network_changed: AtomicBool,
     /// Items of webhooks in the key store are read, altered and written by one at a time.
     pub(crate) altering_items: tokio::sync::Mutex<()>,
+    pub(crate) replaying: crate::deliveries::replay::Replaying,
+    /// Large files that are on their way at a time.
+    pub(crate) uploads: tokio::sync::Semaphore,
     /// Held for as long as this process owns the folder.
     lock: Mutex<Option<std::fs::File>>,
 }
@@ -59,7 +65,7 @@ struct Serving {
 struct Running {
     dispatch: crate::outbox::Dispatch,
     stop: watch::Sender<bool>,
-    worker: tokio::task::JoinHandle<()>,
+    tasks: Vec<tokio::task::JoinHandle<()>>,
 }
 
 /// One thing that was looked at.
@@ -116,8 +122,15 @@ impl Hub {
             running: Mutex::default(),
             network_changed: AtomicBool::new(false),
             altering_items: tokio::sync::Mutex::default(),
+            replaying: crate::deliveries::replay::Replaying::default(),
+            uploads: tokio::sync::Semaphore::new(MAX_UPLOADS),
             lock: Mutex::new(Some(lock)),
         }))
+    }
+
+    /// Where moments come from.
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.clock
     }
 
     /// Makes the first workspace on an empty home.
@@ -147,11 +160,18 @@ impl Hub {
         }
         let (dispatch, at_intake) = tokio::sync::mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(false);
-        let worker = tokio::spawn(worker::run(self.clone(), at_intake, stopped));
+        let tasks = vec![
+            tokio::spawn(worker::run(self.clone(), at_intake, stopped.clone())),
+            tokio::spawn(crate::deliveries::replay::run(
+                self.clone(),
+                stopped.clone(),
+            )),
+            tokio::spawn(crate::retention::run(self.clone(), stopped)),
+        ];
         *running = Some(Running {
             dispatch,
             stop,
-            worker,
+            tasks,
         });
     }
 
@@ -161,9 +181,11 @@ impl Hub {
         self.lanes.close();
         let running = guard(&self.running).take();
         if let Some(running) = running {
-            // An error says that the worker has ended by itself.
+            // An error says that they have ended by themselves.
             let _ = running.stop.send(true);
-            let _ = running.worker.await;
+            for task in running.tasks {
+                let _ = task.await;
+            }
         }
         if tokio::time::timeout(LAST_CALLS, self.lanes.empty())
             .await

@@ -172,6 +172,10 @@ id!(
     /// What a program shows to be let in.
     TokenId, "tok"
 );
+id!(
+    /// Many deliveries sent again.
+    ReplayId, "rpl"
+);
 
 #[cfg(test)]
 mod tests {

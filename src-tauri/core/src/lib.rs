@@ -24,6 +24,7 @@ pub mod outbox;
 pub mod outcome;
 pub mod problems;
 mod receivers;
+pub mod retention;
 pub mod secrets;
 pub mod today;
 pub mod tokens;

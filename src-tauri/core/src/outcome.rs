@@ -140,6 +140,28 @@ pub enum Detail {
     NotTheProvider,
     /// A file that is to go with it is not there, or cannot be read.
     AttachmentMissing,
+    /// The key is right and has not the right to do this in the bucket.
+    NotPermitted,
+    /// There is no such bucket.
+    NoSuchBucket,
+    /// The bucket lies in another region: `name`, where it was told.
+    WrongRegion,
+    /// This computer's clock is ahead, by `seconds`.
+    ClockAhead,
+    /// This computer's clock is behind, by `seconds`.
+    ClockBehind,
+    /// There is no such file.
+    NoSuchFile,
+    /// There is no more room.
+    Full,
+    /// What arrived, or came back, is not what was sent.
+    Changed,
+    /// What was to be stored broke off on its way here.
+    BrokeOff,
+    /// Nothing moved for `seconds`.
+    Stalled,
+    /// It was too large to be kept, so there is nothing left to send.
+    NotKept,
     /// The account is on trial and reaches only numbers its owner verified.
     OnTrial,
     /// The account is suspended or closed.
@@ -192,6 +214,9 @@ pub struct Args {
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
+    /// A name that the provider gave: a region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// The provider's own number for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_code: Option<u32>,
@@ -208,6 +233,7 @@ impl Failure {
                 trouble: None,
                 seconds: None,
                 detail: None,
+                name: None,
                 provider_code: None,
             },
         }
@@ -223,6 +249,7 @@ impl Failure {
                 trouble: None,
                 seconds: None,
                 detail: None,
+                name: None,
                 provider_code: None,
             },
         }
@@ -238,6 +265,7 @@ impl Failure {
                 trouble: Some(trouble),
                 seconds: None,
                 detail: None,
+                name: None,
                 provider_code: None,
             },
         }
@@ -253,6 +281,7 @@ impl Failure {
                 trouble: None,
                 seconds: Some(seconds),
                 detail: None,
+                name: None,
                 provider_code: None,
             },
         }

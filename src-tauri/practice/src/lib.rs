@@ -4,16 +4,21 @@
 //!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
-//! which a shipped build never can.
+//! which a shipped build never can. [`Storage`] speaks as much S3 as Signalbox does, and keeps files in a folder.
 
 #[cfg(feature = "faults")]
 mod faults;
+mod folder;
 mod receiver;
 mod sendgrid;
+mod storage;
 mod twilio;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
 pub use receiver::{Call, Keep, Receiver, Taken};
 pub use sendgrid::{Email, SendGrid};
+#[cfg(feature = "faults")]
+pub use storage::Fault;
+pub use storage::{Step, Storage};
 pub use twilio::{Text, Twilio};

@@ -1,7 +1,7 @@
 // The one door to the engine: by the desktop's command where there is one, else by HTTP.
 
 import { t } from "../i18n/say";
-import type { Changed, FieldError, Topic } from "./schema";
+import type { Changed, FieldError, Graceful, Topic } from "./schema";
 
 export interface Ask { method: string; path: string; body: string | null; workspace: string | null }
 export interface Answer { status: number; body: string }
@@ -13,6 +13,10 @@ export interface Transport {
   ready(): void;
   /** Puts an answer into a file of the owner's, where this way can. */
   save?(ask: Pick<Ask, "path" | "workspace">, name: string): Promise<void>;
+  /** Hands a file over as it is read, where this way can. */
+  upload?(ask: Pick<Ask, "path" | "workspace">, form: FormData, sent: (bytes: number) => void, stop: AbortSignal): Promise<Answer>;
+  /** Opens a page in the owner's own browser, where this is none. */
+  openLink?(url: string): Promise<void>;
 }
 
 /** Why a request was refused, in words for the owner. */
@@ -23,6 +27,10 @@ export class Problem extends Error {
   /** What is wrong with one field. */
   about(path: string): string | undefined {
     return this.fields.find((field) => field.path === path)?.message;
+  }
+  /** What is wrong with one field or with a part of it. */
+  within(path: string): string | undefined {
+    return this.about(path) ?? this.fields.find((field) => field.path.startsWith(`${path}.`))?.message;
   }
 }
 
@@ -43,9 +51,13 @@ export function ready(): void {
 }
 
 export async function ask<T>(method: string, path: string, body?: unknown): Promise<T> {
+  return understood<T>(() => transport.request({ method, path, body: body === undefined ? null : JSON.stringify(body), workspace }));
+}
+
+async function understood<T>(asked: () => Promise<Answer>): Promise<T> {
   let answer: Answer;
   try {
-    answer = await transport.request({ method, path, body: body === undefined ? null : JSON.stringify(body), workspace });
+    answer = await asked();
     watchers.forEach((heard) => heard(true));
   } catch {
     watchers.forEach((heard) => heard(false));
@@ -66,10 +78,42 @@ export async function ask<T>(method: string, path: string, body?: unknown): Prom
   return read as T;
 }
 
+/** The same, where what failed gracefully (a key store that is locked) is a problem too. */
+export async function achieve<T extends object>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await ask<T | Graceful>(method, path, body);
+  if ("gracefulFail" in answer) throw new Problem(200, answer.error);
+  return answer;
+}
 /** Whether an answer can become a file here. */
 export const canSave = (): boolean => transport.save !== undefined;
 export async function save(path: string, name: string): Promise<void> {
   await transport.save?.({ path, workspace }, name);
+}
+
+/** Whether files can be handed over here. */
+export const canUpload = (): boolean => transport.upload !== undefined;
+/** Hands a file over; undefined once `stop` was heard. */
+export async function upload<T>(path: string, form: FormData, sent: (bytes: number) => void, stop: AbortSignal): Promise<T | undefined> {
+  const by = transport.upload;
+  if (!by) return undefined;
+  try {
+    return await understood<T>(async () => {
+      try {
+        return await by({ path, workspace }, form, sent, stop);
+      } catch (cause) {
+        if (stop.aborted) return { status: 200, body: "" };
+        throw cause;
+      }
+    });
+  } catch (cause) {
+    if (stop.aborted) return undefined;
+    throw cause;
+  }
+}
+
+/** Opens a page in the owner's own browser; false where a link does that by itself. */
+export function openLink(url: string): Promise<void> | false {
+  return transport.openLink?.(url) ?? false;
 }
 
 /** Hears of changes in this workspace that touch `topics`. */
@@ -106,6 +150,7 @@ async function byDesktop(): Promise<Transport> {
       return () => void stop.then((end) => end());
     },
     ready: () => void invoke("window_ready"),
+    openLink: (url) => invoke<void>("open_link", { url }),
   };
 }
 
@@ -154,6 +199,18 @@ function byHttp(credential: string | null): Transport {
       };
     },
     ready: () => {},
+    // Only this old way tells how far it has come.
+    upload: ({ path, workspace }, form, sent, stop) =>
+      new Promise((answered, failed) => {
+        const request = new XMLHttpRequest();
+        request.open("POST", path);
+        for (const [name, value] of Object.entries(workspace ? { ...authorization, "signalbox-workspace": workspace } : authorization)) request.setRequestHeader(name, value);
+        request.upload.onprogress = (event) => sent(event.loaded);
+        request.onload = () => answered({ status: request.status, body: request.responseText });
+        request.onerror = request.onabort = () => failed(new Error("broken off"));
+        stop.addEventListener("abort", () => request.abort());
+        request.send(form);
+      }),
     async save({ path, workspace }, name) {
       const answer = await fetch(path, { headers: workspace ? { ...authorization, "signalbox-workspace": workspace } : authorization, cache: "no-store" });
       if (!answer.ok) throw new Problem(answer.status, t("export-refused"));

@@ -3,7 +3,8 @@
 // `?now=empty`, `?now=trouble`, `?now=gone` show the other days; `?theme=dark|contrast…`, `?text=200` the other eyes.
 
 import type { Ask, Answer, Transport } from "./client";
-import type { Attempt, Changed, DeliveryRow, Event, State, Token, Webhook } from "./schema";
+import { serviceProblems, services } from "./fixture-integrations";
+import type { Attempt, Changed, DeliveryRow, Event, Problems, State, Token, Webhook } from "./schema";
 
 const asked = new URLSearchParams(location.search);
 const day = asked.get("now") ?? "good";
@@ -28,13 +29,13 @@ const daysOf = (succeeded: number[], broken: number[] = []): Webhook["days"] =>
 
 const webhook = (more: Partial<Webhook> & { id: string; name: string; host: string }): Webhook => ({
   url: `https://${more.host}/hooks`, events: ["*"], isActive: true, format: "payload", retryAttempts: 9, retryDelay: 5000, retrySchedule: "standard", timeoutSeconds: 15,
-  allowPrivateNetwork: false, filter: null, headerNames: [], totalCalls: 0, successfulCalls: 0, failedCalls: 0, lastTriggered: ago(2), lastError: null, secretCreatedAt: ago(34 * 1440), secretAge: { sentence: "Made 34 days ago.", isOld: false },
+  allowPrivateNetwork: false, filter: null, headerNames: [], problemId: null, totalCalls: (more.successfulCalls ?? 0) + (more.failedCalls ?? 0), successfulCalls: 0, failedCalls: 0, lastTriggered: ago(2), lastError: null, secretCreatedAt: ago(34 * 1440), secretAge: { sentence: "Made 34 days ago.", isOld: false },
   previousSecretValidUntil: null, pausedReason: null, state: working, sentence: "All calls get through.", held: 0, waiting: 0, days: daysOf([31, 34, 38, 16, 0, 25, 14]), successRate: null, ...more,
 });
 let webhooks: Webhook[] = [
   webhook({ id: "whk_1", name: "Cash desk", host: "kasse.nordlicht.example", successfulCalls: 1204, failedCalls: 5, successRate: 1204 / 1209, days: daysOf([31, 34, 38, 16, 0, 25, 14], [0, 0, 0, 0, 0, 2, 0]) }),
-  webhook({ id: "whk_2", name: "Online shop", host: "shop.example", events: ["booking.created", "booking.updated", "booking.cancelled"], successfulCalls: 1105, failedCalls: 106, successRate: 1105 / 1211, secretCreatedAt: ago(121 * 1440), lastTriggered: ago(5 * 1440), ...(trouble ? { state: paused, isActive: false, sentence: "It has been down since Thursday. 212 are kept.", held: 212, days: daysOf([38, 6, 0, 0, 0, 0, 0], [0, 9, 9, 9, 3, 9, 0]) } : {}) }),
-  webhook({ id: "whk_3", name: "Bookkeeping", host: "api.buchwerk.example", events: ["form.submitted"], successfulCalls: 76, failedCalls: 2, successRate: 76 / 78, secretCreatedAt: ago(203 * 1440), secretAge: { sentence: "Made 203 days ago.", isOld: true }, days: daysOf([22, 30, 25, 16, 0, 30, 16], [0, 0, 0, 0, 0, 1, 1]), ...(trouble ? { state: bad, sentence: "2 of the last 20 calls did not get through." } : {}) }),
+  webhook({ id: "whk_2", name: "Online shop", host: "shop.example", events: ["booking.created", "booking.updated", "booking.cancelled"], successfulCalls: 1105, failedCalls: 106, successRate: 1105 / 1211, secretCreatedAt: ago(121 * 1440), lastTriggered: ago(5 * 1440), ...(trouble ? { state: paused, isActive: false, sentence: "It has been down since Thursday. 212 are kept.", problemId: "prb_1", held: 212, days: daysOf([38, 6, 0, 0, 0, 0, 0], [0, 9, 9, 9, 3, 9, 0]) } : {}) }),
+  webhook({ id: "whk_3", name: "Bookkeeping", host: "api.buchwerk.example", events: ["form.submitted"], headerNames: ["X-Api-Key", "X-Tenant"], filter: { all: [{ path: "formName", op: "eq", value: "Gift voucher" }, { path: "fields.Amount", op: "gte", value: 50 }] }, successfulCalls: 76, failedCalls: 2, successRate: 76 / 78, secretCreatedAt: ago(203 * 1440), secretAge: { sentence: "Made 203 days ago.", isOld: true }, days: daysOf([22, 30, 25, 16, 0, 30, 16], [0, 0, 0, 0, 0, 1, 1]), ...(trouble ? { state: bad, sentence: "2 of the last 20 calls did not get through." } : {}) }),
   webhook({ id: "whk_4", name: "Tablet at the door", host: "192.168.1.40:8080", events: ["booking.created", "booking.cancelled"], allowPrivateNetwork: true, successfulCalls: 11, secretCreatedAt: ago(1440), days: daysOf([0, 0, 0, 0, 0, 8, 3]) }),
 ];
 if (day === "empty") webhooks = [];
@@ -105,15 +106,16 @@ function today(): unknown {
   };
 }
 
-function troubles(): unknown {
+function troubles(): Problems {
   const solved = [{ title: "Cash desk answered again. 3 calls went out.", at: ago(200) }, { title: "Internet came back. 4 calls went out, none twice.", at: ago(290) }];
   if (!trouble) return { problems: [], solved: day === "empty" ? [] : solved, sentence: "Nothing needs you." };
   const held = [3, 14, 25].map((at) => ({ ...row(at), state: heldPaused }));
   return {
     sentence: "2 things. Everything else goes on.", solved,
     problems: [
-      { id: "prb_1", cause: "failing", integration: "webhook", webhookId: "whk_2", since: ago(5 * 1440), waiting: 212, failed: 0, actions: ["resume"], state: state("Paused", "bars-square-filled", "held"), title: "Online shop has not answered since Thursday", effect: "212 calls are kept, oldest first. The shop shows old opening times until they arrive.", buttons: [{ action: "resume", label: "Send the 212", primary: true }], first: held, filter: { webhookId: "whk_2", status: "held" } },
-      { id: "prb_2", cause: "failed", integration: "webhook", webhookId: "whk_3", since: ago(160), waiting: 0, failed: 2, actions: ["retry_all", "told_them"], state: failed, title: "2 calls to Bookkeeping were given up", effect: "It answered 500 each time. Two vouchers are missing in the books.", buttons: [{ action: "retry_all", label: "Send both again", primary: true }, { action: "told_them", label: "I told them myself", primary: false }], first: [row(6), row(17)], filter: { webhookId: "whk_3", status: "failed,unknown" } },
+      ...serviceProblems(),
+      { id: "prb_1", cause: "failing", integration: "webhook", webhookId: "whk_2", since: ago(5 * 1440), waiting: 212, failed: 0, actions: ["resume", "remove"], state: state("Paused", "bars-square-filled", "held"), title: "Online shop has not answered since Thursday", effect: "212 calls are kept, oldest first. The shop shows old opening times until they arrive.", buttons: [{ action: "resume", label: "Send the 212", primary: true }, { action: "remove", label: "Remove Online shop", primary: false }], first: held, filter: { webhookId: "whk_2", status: "held", test: false } },
+      { id: "prb_2", cause: "failed", integration: "webhook", webhookId: "whk_3", since: ago(160), waiting: 0, failed: 2, actions: ["retry_all", "told_them"], state: failed, title: "2 calls to Bookkeeping were given up", effect: "It answered 500 each time. Two vouchers are missing in the books.", buttons: [{ action: "retry_all", label: "Send both again", primary: true }, { action: "told_them", label: "I told them myself", primary: false }], first: [row(6), row(17)], filter: { webhookId: "whk_3", status: "failed", test: false } },
     ],
   };
 }
@@ -133,7 +135,11 @@ const pagedFrom = (path: string): unknown => {
   return { deliveries: rows, nextCursor: at < SIZE ? String(at) : null, total: whole ? SIZE + newest : rows.length, totalIsExact: true };
 };
 
-function answer({ method, path, body }: Ask): [number, unknown] {
+const ofServices = services(day);
+function answer(ask: Ask): [number, unknown] {
+  const { method, path, body } = ask;
+  const ofService = ofServices(ask);
+  if (ofService) return ofService;
   const plain = path.split("?")[0] ?? path;
   const said = body ? (JSON.parse(body) as Record<string, unknown>) : {};
   const id = plain.split("/").at(-1) ?? "";
@@ -156,9 +162,29 @@ function answer({ method, path, body }: Ask): [number, unknown] {
     return [201, { success: true, webhook: { ...made, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwb1nC7vXe0Yw=" } }];
   }
   if (plain === "/api/integrations/webhooks") return [200, { webhooks }];
+  if (plain === "/api/integrations/webhooks/filter/test") {
+    const lines = ((said.filter as { all?: { path: string }[] }).all ?? []).findIndex((one) => !one.path);
+    if (lines >= 0) return [422, { title: "Check the fields", status: 422, detail: "The filter is not right yet.", errors: [{ path: `filter.all.${lines}.path`, code: "invalid", message: "Name a member of data, such as customer.email." }] }];
+    return [200, { checked: 214, matched: 61, sentence: "61 of the 214 events of the last 30 days would have been sent.", samples: [85, 30, 48, 120].map((price, at) => ({ eventId: `evt_${at}`, at: ago(30 + at * 95), label: "New booking", what: `${people[at]}, cut and colour`, matches: price > 50, why: `price is ${price}, ${price > 50 ? "more than 50" : "not more than 50"}.` })) }];
+  }
+  if (plain.endsWith("/snippets")) return [200, { snippets: ["Node.js", "Python", "PHP", "Ruby", "Go", "Rust"].map((label, at) => ({ language: ["node", "python", "php", "ruby", "go", "rust"][at], label, code: `# A receiver in ${label}\n\nimport hmac, hashlib, os\n\nsecret = os.environ["SIGNALBOX_SECRET"]\n`, install: label === "Rust" ? "cargo add axum hmac sha2" : null, runs: "Save it as receiver, put the signing secret into the environment variable SIGNALBOX_SECRET, then run it." })) }];
+  if (plain.endsWith("/rotate-secret")) {
+    const hook = plain.split("/")[4] ?? "";
+    const over = said.finish === true || said.overlapHours === 0 ? null : new Date(Date.now() + Number(said.overlapHours ?? 24) * 36e5).toISOString();
+    webhooks = webhooks.map((one) => (one.id === hook ? { ...one, previousSecretValidUntil: over, ...(said.finish ? {} : { secretAge: { sentence: "Made today.", isOld: false }, secretCreatedAt: ago(0) }) } : one));
+    return [200, said.finish ? { success: true, message: "It accepted a test with the new secret alone. The former one is forgotten." } : { success: true, secret: "whsec_N7vXe0YwMfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwb1n=", previousValidUntil: over }];
+  }
   if (plain.endsWith("/test")) return [200, plain.includes("whk_3") ? { success: false, message: "It answered 404: nobody listens at this address.", statusCode: 404, deliveryId: "dlv_6", error: "…", gracefulFail: true, code: "rejected", willRetry: false } : { success: true, message: "It answered 200 after 41 ms.", statusCode: 200, attempts: 1, durationMs: 41, deliveryId: "dlv_1" }];
   if (plain.startsWith("/api/integrations/webhooks/") && method === "DELETE") return ((webhooks = webhooks.filter((one) => one.id !== id)), [200, { message: "Deleted." }]);
-  if (plain.startsWith("/api/integrations/webhooks/")) return ((webhooks = webhooks.map((one) => (one.id === id ? { ...one, isActive: said.isActive === true, state: said.isActive ? working : state("Paused", "bars-square-open", "held") } : one))), [200, {}]);
+  if (plain.startsWith("/api/integrations/webhooks/") && method === "PATCH") {
+    if (said.name === "") return [422, { title: "Check the fields", status: 422, detail: "Something is missing.", errors: [{ path: "name", code: "invalid", message: "Give it a name of 1 to 100 characters." }] }];
+    webhooks = webhooks.map((one) => (one.id === id ? { ...one, ...(said as Partial<Webhook>), ...("isActive" in said ? { state: said.isActive ? working : state("Paused", "bars-square-open", "held") } : {}) } : one));
+    return [200, { webhook: webhooks.find((one) => one.id === id), warnings: [] }];
+  }
+  if (plain.startsWith("/api/integrations/webhooks/")) {
+    const one = webhooks.find((hook) => hook.id === id);
+    return one ? [200, { webhook: one }] : [404, { title: "Not found", status: 404, detail: "There is no such webhook here. It may have been deleted." }];
+  }
   if (plain === "/api/events" && method === "POST") return [202, { success: true, eventId: "evt_0", deliveries: 3, duplicate: false, warnings: (said.data as { customer?: { phone?: string } }).customer?.phone ? [] : [{ path: "customer.phone", code: "missing", message: "is usually given." }] }];
   if (plain.startsWith("/api/events/")) return [200, { event: event() }];
   if (plain === "/api/deliveries/histogram") {
@@ -206,5 +232,16 @@ export function byFixture(): Transport {
       return () => {};
     },
     ready: () => {},
+    // Slow enough to be seen.
+    async upload(_, form, sent, stop) {
+      const size = (form.get("file") as File).size;
+      for (let part = 1; part <= 20 && !stop.aborted; part += 1) {
+        await new Promise((later) => setTimeout(later, 100));
+        sent((size * part) / 20);
+      }
+      if (stop.aborted) throw new Error("stopped");
+      return { status: 200, body: JSON.stringify({ success: true, deliveryId: "dlv_3", key: "ws_1/general/0199.pdf", fileUrl: "", filename: "0199.pdf", originalName: "x", size }) };
+    },
+    save: () => Promise.resolve(),
   };
 }

@@ -55,6 +55,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * All rows that fit, as a file: newest first, or as `order` says. There are no pages: `limit`,
+         *     `cursor` and `at` are refused.
+         */
+        get: operations["exportDeliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/histogram": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How many deliveries there were when. There are no pages: `limit`, `cursor` and `at` are refused. */
+        get: operations["getHistogram"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/deliveries/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends again what fits a filter, or counts it. It is queued from then on, in waves. */
+        post: operations["replayDeliveries"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}": {
         parameters: {
             query?: never;
@@ -222,6 +276,47 @@ export interface paths {
         };
         /** One event with its deliveries. */
         get: operations["getEvent"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files of the workspace, in the order of their keys. */
+        get: operations["listFiles"];
+        put?: never;
+        /**
+         * Stores a file: form fields `file` and, best before it, `folder`. It may be of any size; after 60
+         *     seconds in which nothing moves it is given up. Up to 256 KiB are kept and tried again; whatever is
+         *     larger has to be sent again when it fails. When it fails, the answer is a graceful failure with
+         *     status 200.
+         */
+        post: operations["uploadFile"];
+        /** Deletes a file. One that is not there counts as deleted. */
+        delete: operations["deleteFile"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/files/url": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An address at which anybody may read the file until it expires. */
+        get: operations["getFileUrl"];
         put?: never;
         post?: never;
         delete?: never;
@@ -482,6 +577,57 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/replays": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The replays that run, and those of the last seven days. */
+        get: operations["listReplays"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One replay, and how far it is. */
+        get: operations["getReplay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/replays/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops a replay: what it queued and is not out is closed, nothing more is queued. */
+        post: operations["cancelReplay"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/settings": {
         parameters: {
             query?: never;
@@ -493,6 +639,24 @@ export interface paths {
         get: operations["getSettings"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Alters what the owner can set. */
+        patch: operations["updateSettings"];
+        trace?: never;
+    };
+    "/api/settings/clean-up": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Removes now what is old enough, or counts it. */
+        post: operations["cleanUp"];
         delete?: never;
         options?: never;
         head?: never;
@@ -549,6 +713,43 @@ export interface paths {
         };
         /** How far a text has come, in Twilio's words. Twilio is asked unless that is final already. */
         get: operations["getSms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/stats": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What went out, in figures. Tests are not counted. */
+        get: operations["getStats"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/story": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Everything about one booking or one customer. A page holds the newest part, oldest first;
+         *     `nextCursor` leads to what happened before.
+         */
+        get: operations["getStory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -729,6 +930,11 @@ export interface components {
             /** @description In the owner's words. */
             reason?: string | null;
         };
+        /** @description A stretch of time and what was queued in it. */
+        Bucket: components["schemas"]["StateCounts"] & {
+            /** @description When it begins; it ends where the next one begins. */
+            start: components["schemas"]["Time"];
+        };
         /** @description An action as a button. */
         Button: {
             /** @description What it does. */
@@ -737,6 +943,25 @@ export interface components {
             label: string;
             /** @description The one to offer first. */
             primary: boolean;
+        };
+        /** @description How many stand where. */
+        ByStatus: {
+            /** Format: int64 */
+            cancelled: number;
+            /** Format: int64 */
+            failed: number;
+            /** Format: int64 */
+            held: number;
+            /** Format: int64 */
+            pending: number;
+            /** Format: int64 */
+            sending: number;
+            /** Format: int64 */
+            skipped: number;
+            /** Format: int64 */
+            success: number;
+            /** Format: int64 */
+            unknown: number;
         };
         /** @description Google Calendar. */
         CalendarIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -770,6 +995,43 @@ export interface components {
          * @enum {string}
          */
         Channel: "webhook" | "email" | "sms" | "calendar" | "storage";
+        /** @description Figures of a way out. */
+        ChannelFigures: components["schemas"]["Figures"] & {
+            /** @description Which way. */
+            channel: components["schemas"]["Channel"];
+        };
+        /** @description Whether to clean up, or only to count. */
+        CleanUp: {
+            /** @description True: only counts what would go. */
+            dryRun?: boolean;
+        };
+        /** @description What went for its age, or would. */
+        CleanedUp: {
+            /**
+             * Format: int64
+             * @description Bytes of text that went.
+             */
+            bytes: number;
+            /**
+             * Format: int64
+             * @description Deliveries that went with them.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events that went altogether.
+             */
+            events: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Events that lost their texts.
+             */
+            texts: number;
+        };
         /**
          * @description Why something outside did not work.
          * @enum {string}
@@ -785,6 +1047,11 @@ export interface components {
             /** @description Why there is no address, as a sentence. */
             problem?: string | null;
         };
+        /**
+         * @description What a replay sends.
+         * @enum {string}
+         */
+        Content: "original" | "current";
         /** @description Figures of a day. */
         Counts: {
             /**
@@ -849,23 +1116,94 @@ export interface components {
              */
             succeeded: number;
         };
+        /** @description What was queued on one day, and how it stands now. */
+        DayFigures: components["schemas"]["StateCounts"] & {
+            /**
+             * Format: date
+             * @description `2026-11-24`
+             */
+            day: string;
+        };
         DeclaredType: {
             eventType: components["schemas"]["EventType"];
             /** @description Always true. */
             success: boolean;
         };
+        /** @description How deleting a file went. */
+        DeletedFile: components["schemas"]["FileGone"] | components["schemas"]["Graceful"];
         /** @description A delivery with all that is known of it. */
         DeliveryDetail: components["schemas"]["DeliveryRow"] & {
             /** @description What can be done. */
             actions: components["schemas"]["Action"][];
             /** @description Oldest first. */
             attempts: components["schemas"]["Attempt"][];
-            /** @description The body of every attempt, exactly. */
+            /** @description The body of every attempt, exactly; empty once it was removed for its age. */
             body: string;
             /** @description Why, and what follows; null when the sentence says it all. */
             explanation?: string | null;
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description What is true of it, first. */
             sentence: string;
+        };
+        /** @description Which deliveries, in which order, from where on. */
+        DeliveryFilter: {
+            /**
+             * @description One automation.
+             * @default null
+             */
+            automationId: string | null;
+            /**
+             * @description One channel, or several with commas.
+             * @default null
+             */
+            channel: string | null;
+            /** @default null */
+            eventId: components["schemas"]["EventId"] | null;
+            /**
+             * @description One event type, or several with commas.
+             * @default null
+             */
+            eventType: string | null;
+            /**
+             * @description One delivery, or several with commas.
+             * @default null
+             */
+            ids: string | null;
+            /**
+             * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+             *     a beginning.
+             * @default null
+             */
+            q: string | null;
+            /**
+             * @description Whom or where it went to.
+             * @default null
+             */
+            recipient: string | null;
+            /** @default null */
+            since: components["schemas"]["Time"] | null;
+            /**
+             * @description One status, or several with commas.
+             * @default null
+             */
+            status: string | null;
+            /**
+             * @description One booking, contact, article …
+             * @default null
+             */
+            subject: string | null;
+            /**
+             * @description True: only tests; false: none.
+             * @default null
+             */
+            test: boolean | null;
+            /** @default null */
+            until: components["schemas"]["Time"] | null;
+            /**
+             * @description One webhook, or several with commas.
+             * @default null
+             */
+            webhookId: string | null;
         };
         DeliveryId: string;
         /** @description A page of the log. */
@@ -1004,8 +1342,8 @@ export interface components {
         Encoding: "GSM-7" | "UCS-2";
         /** @description An event as it is read back. */
         Event: {
-            /** @description Exactly as it was handed in. */
-            data: Record<string, unknown>;
+            /** @description Exactly as it was handed in; null once it was removed for its age. */
+            data?: Record<string, unknown> | null;
             /** @description What it became; only when one event is asked for. */
             deliveries?: components["schemas"]["DeliveryRow"][] | null;
             /** @description Its id, also the `webhook-id` of its calls. */
@@ -1014,6 +1352,7 @@ export interface components {
             label: string;
             /** @description When it happened. */
             occurredAt: components["schemas"]["Time"];
+            purgedAt?: components["schemas"]["Time"] | null;
             /** @description When it was recorded. */
             receivedAt: components["schemas"]["Time"];
             /** @description Who handed it in: a token's name, `window` or `signalctl`. */
@@ -1078,6 +1417,58 @@ export interface components {
             /** @description Where: `url`, `events.0`, `customer.email`. */
             path: string;
         };
+        /** @description What was queued, and what became of it. */
+        Figures: {
+            /** @description By status. */
+            counts: components["schemas"]["ByStatus"];
+            /** @description Per day in the workspace's zone, oldest first, up to today. */
+            days: components["schemas"]["DayFigures"][];
+            /**
+             * Format: double
+             * @description The share that got through at the first try, of what got through or was given up: 0 to 1.
+             *     Null for fewer than 20.
+             */
+            firstTryRate?: number | null;
+            oldestWaiting?: components["schemas"]["Time"] | null;
+            /**
+             * Format: int64
+             * @description Half of the last attempts took no longer than this.
+             */
+            p50Ms?: number | null;
+            /**
+             * Format: int64
+             * @description 95 of 100 of the last attempts took no longer than this.
+             */
+            p95Ms?: number | null;
+            /**
+             * Format: int64
+             * @description Got through, but not at the first try.
+             */
+            rescued: number;
+            /**
+             * Format: double
+             * @description The share that got through in the end. Null for fewer than 20.
+             */
+            successRate?: number | null;
+            /**
+             * Format: int64
+             * @description All of it.
+             */
+            total: number;
+        };
+        /** @description A file that is no longer there. */
+        FileGone: {
+            /** @description Where it lay. */
+            key: string;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description A link to a file. */
+        FileLink: components["schemas"]["LinkToFile"] | components["schemas"]["Graceful"];
+        /** @description A list of files. */
+        FileList: components["schemas"]["ListedFiles"] | components["schemas"]["Graceful"];
         /** @description One event before a filter. */
         FilterSample: {
             /** @description When it was recorded. */
@@ -1181,6 +1572,22 @@ export interface components {
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
         };
+        /** @description How many deliveries there were when. */
+        Histogram: {
+            /**
+             * Format: int64
+             * @description How long a bucket is; a day may have an hour more or less.
+             */
+            bucketSeconds: number;
+            /** @description Oldest first, also those with nothing in them. */
+            buckets: components["schemas"]["Bucket"][];
+            /** @description When the first bucket begins. */
+            from: components["schemas"]["Time"];
+            /** @description "3 failed of 212 since Mon 23 Nov 08:00." */
+            sentence: string;
+            /** @description When the last bucket ends. */
+            to: components["schemas"]["Time"];
+        };
         /**
          * @description How a field is filled in.
          * @enum {string}
@@ -1192,9 +1599,9 @@ export interface components {
          */
         IntegrationKind: "email" | "sms" | "calendar" | "storage";
         /** @description What is to be different; its members are the kind's own. */
-        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["SmsPatch"];
+        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"] | components["schemas"]["SmsPatch"];
         /** @description What is to be set up; its members are the kind's own. */
-        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["SmsSetup"];
+        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"] | components["schemas"]["SmsSetup"];
         /** @description What is true of an integration of any kind. */
         IntegrationStanding: {
             /** @description The last seven days, oldest first, in the workspace's zone. */
@@ -1267,12 +1674,57 @@ export interface components {
          * @enum {string}
          */
         Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
+        /** @description Deliveries that fit the filter and are left out. */
+        Left: {
+            /**
+             * Format: int64
+             * @description How many.
+             */
+            count: number;
+            /** @description Why. */
+            reason: components["schemas"]["WhyLeft"];
+            /** @description The same as a sentence. */
+            sentence: string;
+        };
         /** @description A place at the provider, to be opened in a browser. */
         Link: {
             /** @description "Open billing" */
             label: string;
             /** @description Where it is. */
             url: string;
+        };
+        /** @description An address at which anybody may read a file for a while. */
+        LinkToFile: {
+            /** @description From then on it leads nowhere. */
+            expiresAt: components["schemas"]["Time"];
+            /** @description Always true. */
+            success: boolean;
+            /** @description The address. */
+            url: string;
+        };
+        /** @description A file in a list. */
+        ListedFile: {
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies. */
+            key: string;
+            modifiedAt?: components["schemas"]["Time"] | null;
+            /** @description What it was called; null when that is not known. */
+            originalName?: string | null;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+        };
+        /** @description One page of a list of files. */
+        ListedFiles: {
+            /** @description In the order of their keys. */
+            files: components["schemas"]["ListedFile"][];
+            /** @description Where the next page begins; null at the end. */
+            nextCursor?: string | null;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description What was done, as a sentence. */
         Message: {
@@ -1306,6 +1758,20 @@ export interface components {
             schema?: Record<string, unknown> | null;
             /** @description `[a-z0-9_]+(\.[a-z0-9_]+)+`, such as `gift_card.sold`. */
             type: string;
+        };
+        /** @description What is to be sent again. */
+        NewReplay: {
+            /** @description What is sent; `original` unless said otherwise. */
+            content?: components["schemas"]["Content"];
+            /** @description True: only counts what a run would queue. */
+            dryRun?: boolean;
+            /** @description Which deliveries: the members of the query of `GET /api/deliveries`, without those about pages. */
+            filter: components["schemas"]["DeliveryFilter"];
+            /**
+             * Format: int32
+             * @description So many a minute, 1 to 6,000; null is as fast as the receivers take them.
+             */
+            perMinute?: number | null;
         };
         /** @description A token to be made. */
         NewToken: {
@@ -1365,6 +1831,10 @@ export interface components {
         OneEvent: {
             /** @description With its deliveries. */
             event: components["schemas"]["Event"];
+        };
+        OneReplay: {
+            /** @description How far it is. */
+            replay: components["schemas"]["Replay"];
         };
         OneWebhook: {
             webhook: components["schemas"]["Webhook"];
@@ -1434,6 +1904,21 @@ export interface components {
             /** @description Who gets it. */
             who: string;
         };
+        /** @description One storage somebody may have. */
+        Preset: {
+            /** @description The address; `{region}` and `{account}` are to be put in. None: it is asked for. */
+            endpoint?: string | null;
+            /** @description Where the keys are found. */
+            help: string;
+            /** @description For people. */
+            label: string;
+            /** @description For programs: `aws`, `spaces`, `r2`, `b2`, `minio`, `custom`. */
+            name: string;
+            /** @description Whether the bucket stands in the path instead of before the host's name. */
+            pathStyle: boolean;
+            /** @description A region as an example, or the only one. */
+            region: string;
+        };
         /** @description A request that is not served, and why. */
         Problem: {
             /** @description What happened, what it means, what to do. */
@@ -1475,7 +1960,7 @@ export interface components {
          * @description Why a delivery stands where it stands.
          * @enum {string}
          */
-        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner";
+        Reason: "offline" | "paused" | "needs_sign_in" | "needs_credentials" | "needs_setup" | "keychain" | "over_limit" | "missing_value" | "no_recipient" | "not_configured" | "disabled" | "filtered" | "too_late" | "superseded" | "by_owner" | "replayed" | "text_purged";
         /** @description What the caller learns once the event is durable. */
         Recorded: {
             /**
@@ -1503,6 +1988,72 @@ export interface components {
             /** @description Always false. */
             success: boolean;
         };
+        /** @description Many being sent again, and how far that is. */
+        Replay: {
+            /**
+             * Format: int64
+             * @description Closed, or never queued because it was stopped.
+             */
+            cancelled: number;
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /** @description Its id. */
+            id: components["schemas"]["ReplayId"];
+            /** @description Something of it waits. */
+            isRunning: boolean;
+            /**
+             * Format: int32
+             * @description So many a minute at most.
+             */
+            perMinute?: number | null;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            sent: number;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description When it began. */
+            startedAt: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description All of it: `sent`, `failed`, `waiting` and `cancelled` together.
+             */
+            total: number;
+            /**
+             * Format: int64
+             * @description Queued and not final, or not queued yet.
+             */
+            waiting: number;
+        };
+        ReplayId: string;
+        /** @description What is sent again, or would be. */
+        Replayed: {
+            /** @description The others. */
+            excluded: components["schemas"]["Left"][];
+            /**
+             * Format: int64
+             * @description How many deliveries fit the filter.
+             */
+            matched: number;
+            /**
+             * Format: int64
+             * @description How many of them are sent again. They are queued from now on, one after the other.
+             */
+            queued: number;
+            replayId?: components["schemas"]["ReplayId"] | null;
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        Replays: {
+            /** @description Newest first. */
+            replays: components["schemas"]["Replay"][];
+        };
         /** @description What to do about a problem. */
         Resolve: {
             /** @description One of the problem's `actions`. */
@@ -1519,6 +2070,32 @@ export interface components {
             message: string;
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description How long things are kept. */
+        Retention: {
+            /**
+             * Format: int32
+             * @description Days until the rows go too; null is never.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description Days until texts and bodies go; 0 is never.
+             */
+            textsDays: number;
+        };
+        /** @description What is altered about it. */
+        RetentionPatch: {
+            /**
+             * Format: int32
+             * @description 1 to 36,500 and not fewer than `textsDays`; null is for ever.
+             */
+            factsDays?: number | null;
+            /**
+             * Format: int32
+             * @description 0 to 36,500; 0 is for ever.
+             */
+            textsDays?: number | null;
         };
         RetriedDelivery: {
             /** @description As it stands now. */
@@ -1599,12 +2176,17 @@ export interface components {
             sentence: string;
         };
         /** @description What the owner can set. */
-        Settings: {
+        Settings: components["schemas"]["Storage"] & {
             /**
              * Format: int32
              * @description The port that programs reach Signalbox at.
              */
             port: number;
+        };
+        /** @description What the owner alters. */
+        SettingsPatch: {
+            /** @description How long things are kept. */
+            retention?: components["schemas"]["RetentionPatch"];
         };
         /**
          * @description Round runs, square holds, eight sides stop, a diamond asks, a triangle warns.
@@ -1630,6 +2212,39 @@ export interface components {
              * @description The places it takes: one a letter, two for those that need them.
              */
             units: number;
+        };
+        /** @description How much room things take, in bytes where nothing else is said. */
+        Sizes: {
+            /**
+             * Format: int64
+             * @description The database, with what is free in it: its pages.
+             */
+            database: number;
+            /**
+             * Format: int64
+             * @description Deliveries, by the numbers of the first and the last: so many at most.
+             */
+            deliveries: number;
+            /**
+             * Format: int64
+             * @description Events, by the numbers of the first and the last: so many at most.
+             */
+            events: number;
+            /**
+             * Format: int64
+             * @description What is free on the disk; null where the system does not say.
+             */
+            freeDisk?: number | null;
+            /**
+             * Format: int64
+             * @description The search index: its file.
+             */
+            searchIndex: number;
+            /**
+             * Format: int64
+             * @description Texts and bodies, estimated from 200 events all over the log.
+             */
+            texts: number;
         };
         /** @description A text that Twilio took. How far it comes is followed. */
         SmsAccepted: {
@@ -1777,19 +2392,141 @@ export interface components {
             /** @description "Received", "Retry at 16:20" */
             word: string;
         };
+        /** @description Deliveries by how they stand. */
+        StateCounts: {
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Held, for whatever cause.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Skipped, or closed by the owner.
+             */
+            other: number;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            success: number;
+            /**
+             * Format: int64
+             * @description Due now or later, under way, or being checked.
+             */
+            waiting: number;
+        };
+        /** @description `GET /api/stats`: what was queued since a time, and how it stands now. Tests are not counted. */
+        Stats: {
+            /** @description By way; those with nothing are left out. */
+            channels: components["schemas"]["ChannelFigures"][];
+            /** @description "98.5 % of 212 got through, 9 of them by retrying." */
+            sentence: string;
+            /** @description From when on. */
+            since: components["schemas"]["Time"];
+            /** @description Until when: now. */
+            until: components["schemas"]["Time"];
+            /** @description By webhook; removed ones too, as far as there was something for them. */
+            webhooks: components["schemas"]["WebhookFigures"][];
+        };
         /**
          * @description Where a delivery stands. `success` never changes back.
          * @enum {string}
          */
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
+        StoppedReplay: {
+            /**
+             * Format: int64
+             * @description How many deliveries were closed, or will not be queued.
+             */
+            cancelled: number;
+            /** @description As it stands now. */
+            replay: components["schemas"]["Replay"];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description How long things are kept, and how much room they take. */
+        Storage: {
+            /** @description How long. */
+            retention: components["schemas"]["Retention"];
+            /** @description Both in words. */
+            sentence: string;
+            /** @description How much. */
+            sizes: components["schemas"]["Sizes"];
+        };
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description Whether it may be on the own network or computer. */
+            allowPrivateNetwork?: boolean | null;
             /** @description The bucket. */
             bucketName?: string | null;
             /** @description Where it is, if not AWS. */
             endpoint?: string | null;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Storages that are well known, with what to fill in for them. */
+            presets: components["schemas"]["Preset"][];
             /** @description Its region. */
             region?: string | null;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/storage`. */
+        StoragePatch: {
+            accessKeyId?: components["schemas"]["Secret"] | null;
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean | null;
+            /** @description The bucket. */
+            bucketName?: string | null;
+            /** @description Where the storage is; null for Amazon. Another scheme, host or port needs both keys in the same request. */
+            endpoint?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            /** @description Whether the bucket stands in the path. */
+            pathStyle?: boolean | null;
+            /** @description Where it lies. */
+            region?: string | null;
+            secretAccessKey?: components["schemas"]["Secret"] | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description A storage to be set up: `POST /api/integrations/storage`. */
+        StorageSetup: {
+            /** @description The id of an access key that may list, read, write and delete in the bucket. */
+            accessKeyId: components["schemas"]["Secret"];
+            /** @description Whether the endpoint may be on your own network or computer. */
+            allowPrivateNetwork?: boolean;
+            /** @description The bucket. */
+            bucketName: string;
+            /** @description Where the storage is; else at Amazon. */
+            endpoint?: string | null;
+            /** @description Whether the bucket stands in the path, not before the host's name. Usual where it is not Amazon. */
+            pathStyle?: boolean;
+            /** @description Where the bucket lies; `auto` at Cloudflare. */
+            region: string;
+            /** @description The secret beside it. */
+            secretAccessKey: components["schemas"]["Secret"];
+        };
+        /** @description A file that was stored. */
+        StoredFile: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description Its address, for those who may read there; anybody else needs a link. */
+            fileUrl: string;
+            /** @description The last part of the key. */
+            filename: string;
+            /** @description Where it lies: `{workspaceId}/{folder}/{uuid}.{ext}`. */
+            key: string;
+            /** @description What it was called, exactly. */
+            originalName: string;
+            /**
+             * Format: int64
+             * @description In bytes.
+             */
+            size: number;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description An event on *Today* and what became of it. */
         Story: {
@@ -1801,6 +2538,30 @@ export interface components {
             plates: components["schemas"]["Plate"][];
             /** @description "New booking 1042" */
             title: string;
+            /** @description "Maria Petersen, cut and colour" */
+            what: string;
+        };
+        /** @description `GET /api/story`: the newest part first, each part in the order of time. */
+        StoryPage: {
+            /** @description Pass it on for what happened before; null at the beginning. */
+            nextCursor?: string | null;
+            /** @description How it stands: "Cash desk received it 16:02; text accepted 16:02, delivered 16:02." */
+            sentence: string;
+            /** @description Oldest first. */
+            steps: components["schemas"]["StoryStep"][];
+            /** @description "Booking 1047", or the customer. */
+            title: string;
+        };
+        /** @description An event, and what went out because of it. */
+        StoryStep: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            /** @description Oldest first. */
+            deliveries: components["schemas"]["DeliveryRow"][];
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description "Booking changed" */
+            label: string;
             /** @description "Maria Petersen, cut and colour" */
             what: string;
         };
@@ -1945,6 +2706,18 @@ export interface components {
          * @enum {string}
          */
         Trigger: "auto" | "manual" | "replay" | "test";
+        /** @description The form of an upload. */
+        Upload: {
+            /**
+             * Format: binary
+             * @description The file with its name; a name given as `filename*` (RFC 8187) is exact whatever is in it.
+             */
+            file: string;
+            /** @description Where it is to lie; else `general`. */
+            folder?: string | null;
+        };
+        /** @description How storing a file went. */
+        UploadedFile: components["schemas"]["StoredFile"] | components["schemas"]["Graceful"];
         /** @description A webhook as its owner sees it. Never with its secret, except once after it was made. */
         Webhook: {
             /** @description The owner said: this is on my own network. */
@@ -2052,6 +2825,15 @@ export interface components {
              */
             total: number;
         };
+        /** @description Figures of a webhook. */
+        WebhookFigures: components["schemas"]["Figures"] & {
+            /** @description Where it is. */
+            host: string;
+            /** @description Its name. */
+            name: string;
+            /** @description Its id. */
+            webhookId: components["schemas"]["WebhookId"];
+        };
         WebhookId: string;
         /** @description What is to be different; what is absent stays. */
         WebhookPatch: {
@@ -2099,6 +2881,11 @@ export interface components {
          * @enum {string}
          */
         WhenPaused: "hold" | "skip";
+        /**
+         * @description Why a delivery that fits the filter is not sent again.
+         * @enum {string}
+         */
+        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -2143,22 +2930,31 @@ export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
+export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
+export type ByStatus = components['schemas']['ByStatus'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
+export type ChannelFigures = components['schemas']['ChannelFigures'];
+export type CleanUp = components['schemas']['CleanUp'];
+export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
 export type ConfiguredIntegration = components['schemas']['ConfiguredIntegration'];
 export type Connection = components['schemas']['Connection'];
+export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
 export type Day = components['schemas']['Day'];
+export type DayFigures = components['schemas']['DayFigures'];
 export type DeclaredType = components['schemas']['DeclaredType'];
+export type DeletedFile = components['schemas']['DeletedFile'];
 export type DeliveryDetail = components['schemas']['DeliveryDetail'];
+export type DeliveryFilter = components['schemas']['DeliveryFilter'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
@@ -2176,6 +2972,10 @@ export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
+export type Figures = components['schemas']['Figures'];
+export type FileGone = components['schemas']['FileGone'];
+export type FileLink = components['schemas']['FileLink'];
+export type FileList = components['schemas']['FileList'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
 export type FilterTested = components['schemas']['FilterTested'];
@@ -2184,6 +2984,7 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
+export type Histogram = components['schemas']['Histogram'];
 export type Input = components['schemas']['Input'];
 export type IntegrationKind = components['schemas']['IntegrationKind'];
 export type IntegrationPatch = components['schemas']['IntegrationPatch'];
@@ -2192,16 +2993,22 @@ export type IntegrationStanding = components['schemas']['IntegrationStanding'];
 export type IntegrationTest = components['schemas']['IntegrationTest'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
+export type Left = components['schemas']['Left'];
 export type Link = components['schemas']['Link'];
+export type LinkToFile = components['schemas']['LinkToFile'];
+export type ListedFile = components['schemas']['ListedFile'];
+export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventType = components['schemas']['NewEventType'];
+export type NewReplay = components['schemas']['NewReplay'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
+export type OneReplay = components['schemas']['OneReplay'];
 export type OneWebhook = components['schemas']['OneWebhook'];
 export type OneWorkspace = components['schemas']['OneWorkspace'];
 export type OpenProblem = components['schemas']['OpenProblem'];
@@ -2209,6 +3016,7 @@ export type Order = components['schemas']['Order'];
 export type OwnHeaders = components['schemas']['OwnHeaders'];
 export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
+export type Preset = components['schemas']['Preset'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemAction = components['schemas']['ProblemAction'];
 export type ProblemFilter = components['schemas']['ProblemFilter'];
@@ -2217,8 +3025,14 @@ export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Replay = components['schemas']['Replay'];
+export type ReplayId = components['schemas']['ReplayId'];
+export type Replayed = components['schemas']['Replayed'];
+export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
+export type Retention = components['schemas']['Retention'];
+export type RetentionPatch = components['schemas']['RetentionPatch'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
 export type Role = components['schemas']['Role'];
 export type Rotate = components['schemas']['Rotate'];
@@ -2232,8 +3046,10 @@ export type Scope = components['schemas']['Scope'];
 export type Secret = components['schemas']['Secret'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
+export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
 export type Size = components['schemas']['Size'];
+export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
 export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
@@ -2248,9 +3064,18 @@ export type Snippet = components['schemas']['Snippet'];
 export type Snippets = components['schemas']['Snippets'];
 export type SolvedProblem = components['schemas']['SolvedProblem'];
 export type State = components['schemas']['State'];
+export type StateCounts = components['schemas']['StateCounts'];
+export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
+export type StoppedReplay = components['schemas']['StoppedReplay'];
+export type Storage = components['schemas']['Storage'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
+export type StoragePatch = components['schemas']['StoragePatch'];
+export type StorageSetup = components['schemas']['StorageSetup'];
+export type StoredFile = components['schemas']['StoredFile'];
 export type Story = components['schemas']['Story'];
+export type StoryPage = components['schemas']['StoryPage'];
+export type StoryStep = components['schemas']['StoryStep'];
 export type Strip = components['schemas']['Strip'];
 export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
@@ -2266,12 +3091,16 @@ export type TokenId = components['schemas']['TokenId'];
 export type Tokens = components['schemas']['Tokens'];
 export type Topic = components['schemas']['Topic'];
 export type Trigger = components['schemas']['Trigger'];
+export type Upload = components['schemas']['Upload'];
+export type UploadedFile = components['schemas']['UploadedFile'];
 export type Webhook = components['schemas']['Webhook'];
 export type WebhookCounts = components['schemas']['WebhookCounts'];
+export type WebhookFigures = components['schemas']['WebhookFigures'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
 export type WhenPaused = components['schemas']['WhenPaused'];
+export type WhyLeft = components['schemas']['WhyLeft'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
 export type WorkspaceName = components['schemas']['WorkspaceName'];
@@ -2352,6 +3181,8 @@ export interface operations {
                 eventType?: string;
                 /** @description One event. */
                 eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
                 /** @description One booking, contact, article … */
                 subject?: string;
                 /** @description Whom or where it went to. */
@@ -2381,6 +3212,162 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["DeliveryPage"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportDeliveries: {
+        parameters: {
+            query: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description A table, or a JSON document a line. */
+                format: "csv" | "ndjson";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The file */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                    "application/x-ndjson": string;
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHistogram: {
+        parameters: {
+            query?: {
+                /** @description One status, or several with commas. */
+                status?: string;
+                /** @description One channel, or several with commas. */
+                channel?: string;
+                /** @description One webhook, or several with commas. */
+                webhookId?: string;
+                /** @description One automation. */
+                automationId?: string;
+                /** @description One event type, or several with commas. */
+                eventType?: string;
+                /** @description One event. */
+                eventId?: components["schemas"]["EventId"];
+                /** @description One delivery, or several with commas. */
+                ids?: string;
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where it went to. */
+                recipient?: string;
+                /**
+                 * @description Words that all stand in recipient, subject, payload, response or error; the last one may be
+                 *     a beginning.
+                 */
+                q?: string;
+                /** @description Queued at this time or later. */
+                since?: components["schemas"]["Time"];
+                /** @description Queued before this time. */
+                until?: components["schemas"]["Time"];
+                /** @description True: only tests; false: none. */
+                test?: boolean;
+                /** @description At most so many, 1 to 200; default 60. One is exactly the time asked for. */
+                buckets?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Histogram"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    replayDeliveries: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewReplay"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replayed"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2791,6 +3778,139 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["OneEvent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listFiles: {
+        parameters: {
+            query?: {
+                /** @description How the keys begin; else all of the workspace */
+                prefix?: string;
+                /** @description 1 to 200, else 50 */
+                limit?: number;
+                /** @description `nextCursor` of the page before */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileList"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uploadFile: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "multipart/form-data": components["schemas"]["Upload"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteFile: {
+        parameters: {
+            query: {
+                key: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeletedFile"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getFileUrl: {
+        parameters: {
+            query: {
+                key: string;
+                /** @description Seconds, 1 to 604800; else 3600 */
+                expiresIn?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FileLink"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -3393,6 +4513,97 @@ export interface operations {
             };
         };
     };
+    listReplays: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Replays"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelReplay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoppedReplay"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getSettings: {
         parameters: {
             query?: never;
@@ -3409,6 +4620,72 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateSettings: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SettingsPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Settings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cleanUp: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CleanUp"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CleanedUp"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -3506,6 +4783,78 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SmsStood"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStats: {
+        parameters: {
+            query?: {
+                /** @description Queued at this time or later; without it, in the last seven days. */
+                since?: components["schemas"]["Time"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Stats"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getStory: {
+        parameters: {
+            query?: {
+                /** @description One booking, contact, article … */
+                subject?: string;
+                /** @description Whom or where something went to. */
+                recipient?: string;
+                /** @description One customer: an email address, a phone number in any spelling, or a name. */
+                customer?: string;
+                /** @description Events of a page, 1 to 200; default 50. */
+                limit?: number;
+                /** @description Where the page before ended. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StoryPage"];
                 };
             };
             /** @description What is wrong, as problem+json */

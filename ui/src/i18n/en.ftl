@@ -177,10 +177,6 @@ again-pace-free = As fast as the receiver takes them
 again-pace-some = At most { $said } a minute
 again-do = Send { $said }
 again-none = Send
-again-sent = { $count ->
-    [one] 1 is being sent again.
-   *[other] { $said } are being sent again.
-  }
 replay-progress = Sent again
 replay-stop = Stop
 closing-open = Close…
@@ -206,7 +202,10 @@ closing-done = { $count ->
 keep-them = Keep them
 body-title = What was sent
 story = Same booking, person or article
-story-all = Show all
+story-all = See the story
+story-see = See the story
+story-list = See the list
+story-more = What came before
 activity-count = { $count ->
     [one] 1 delivery
    *[other] { $said } deliveries
@@ -221,7 +220,6 @@ newer = Newer
 older = Older
 queued = Queued { $at }
 is-test = Test
-test-failed = The test of { $name } did not get through.
 passed = Passed
 see-activity = See its activity
 more-for = More for { $name }
@@ -253,7 +251,7 @@ needs-you-count = { $count ->
   }
 needs-you-empty = Nothing needs you
 needs-you-empty-more = Problems show up here with one button each, and leave by themselves once they are solved.
-solved = Solved by itself
+solved = Solved lately
 solved-one = Solved
 since = Since { $at }
 problem-waiting = { $count ->
@@ -283,9 +281,38 @@ got-through = Got through
 last-call = Last call
 nothing-yet = Nothing yet
 test = Send a test
+test-open = Send a test…
+test-another = Send another
+test-title = Send a test to “{ $name }”
+test-lead = One call, signed like every other. It is marked in the log and not counted.
+test-with = What it is sent
+test-plain = A plain test
+test-with-plain = A short message that says it is a test.
+test-with-sample = The sample of this event, as a real one would come.
+see-call = See request and answer
+back-to-webhooks = Back to Webhooks
+told-about = Told about
+filtered = with conditions
+webhook-parts = Parts of this webhook
+webhook-calls = Calls
+webhook-settings = Settings
+webhook-secret = Secret and code
+last-calls = Last calls
+what = What
+calls-none = Nothing was sent yet. Send a test, or wait for the next event.
 pause = Pause
 resume = Resume
 delete = Delete
+remove-title = Remove this webhook?
+remove-lead = It is not told about anything any more. { $waiting ->
+    [0] Nothing waits for it.
+    [one] The one call that waits for it is cancelled.
+   *[other] The { $waiting } calls that wait for it are cancelled.
+  } { $failed ->
+    [0] {""}
+    [one] The one that was given up can no longer be sent.
+   *[other] The { $failed } that were given up can no longer be sent.
+  } Its log stays in Activity.
 paused-now = { $name } is paused. What happens now is held for it.
 resumed-now = { $name } is told again. { $held ->
     [0] Nothing was held.
@@ -303,14 +330,101 @@ delete-do = Delete webhook
 secret-title = The secret of “{ $name }”
 secret-lead = Copy it into the receiving software now. It is shown only this once; Signalbox keeps it in this computer’s key store.
 secret-how = How the receiver checks it
-secret-how-more = Each call carries an HMAC-SHA256 over the time stamp, a full stop and the body, made with this secret. It stands in
+secret-how-more = Each call is signed with this secret, so that the receiver can tell it from anybody else’s. The programs below take only what is signed.
+secret-how-where = They are shown on the page of this webhook, in six languages.
 secret-kept = I have stored it
 secret-old = Time to change it
-days = { $days ->
-    [0] Today
-    [one] 1 day
-   *[other] { $days } days
-  }
+rotate-open = Change the secret…
+rotate-title = Change the secret of “{ $name }”?
+rotate-lead = A new secret is made and shown once. For a while both are valid, so that nothing is missed while the receiver learns the new one.
+rotate-hours = Both are valid for so many hours
+rotate-hours-hint = 0 to 168. You can finish earlier.
+rotate-hours-none = 0: the former secret ends at once. Calls that are signed with the new one may be turned away until the receiver knows it.
+rotate-do = Make a new secret
+rotated-lead = Copy the new secret into the receiving software now. It is shown only this once.
+rotated-until = The former one stays valid until { $at }. Once the receiver knows the new one, press “Finish now”.
+rotated-now = The former one is no longer valid.
+both-valid = Two secrets are valid until { $at }. Once the receiver knows the new one, finish: a test with the new one alone shows whether it does.
+finish-now = Finish now
+install = What it needs
+
+# Webhooks: settings
+set-where = Where it is
+set-filter = Only some of them
+set-filter-hint = By what is in the event. Without a condition, all are sent.
+set-how = How it is called
+set-format = What is sent
+format-payload = The event’s data alone
+format-payload-hint = The data exactly as it came in.
+format-envelope = With type and time around it
+format-envelope-hint = An object of type, timestamp and data. It counts from the next event on.
+set-timeout = Time limit, in seconds
+set-timeout-hint = 5 to 60. After that a call has not got through.
+set-rate = Calls a second at most
+set-rate-hint = 1 to 1,000. Empty: no limit.
+set-headers = Own headers
+set-headers-hint = For receivers that ask for a key of their own. Values are kept in the key store and not shown again.
+headers-dropped = The address leads elsewhere. So that nobody else gets them, the values of { $names } are dropped when you save; enter them again if this receiver should have them.
+header-new = New header
+header-name = Name of the header
+header-value = Value
+header-kept = Value is kept
+header-dropped = Will be dropped
+header-gone = Will be removed
+header-replace = Replace
+header-remove = Remove { $name }
+header-add = Add a header
+set-again = If it does not answer
+schedule-standard = Over three days
+schedule-exponential = With doubling gaps
+set-attempts = Tries after the first
+set-attempts-hint = 0 to 20.
+set-delay = First gap, in milliseconds
+set-delay-hint = 100 to 3,600,000. It doubles each time.
+gap-s = { $count } s
+gap-min = { $count } min
+gap-h = { $count } h
+gaps = Tried at once, then after { $gaps }. After the last try it is given up and needs you.
+gaps-none = Tried once. If that does not get through, it is given up and needs you.
+number-whole = Give a whole number.
+fields-wrong = Not saved: some fields are not right yet.
+unsaved = Not saved yet
+undo = Undo changes
+save = Save changes
+webhook-saved = { $name } was saved.
+
+# Webhooks: filter
+filter-match = How many must be true
+filter-match-all = All are true
+filter-match-any = At least one is true
+filter-line = Condition { $number }
+filter-path = What to look at
+filter-op = How to compare
+filter-value = With what
+filter-list = One, two, three
+filter-drop = Remove condition { $number }
+filter-add = Add a condition
+filter-try = Try it on past events
+filter-samples = Past events
+filter-fits = Sent
+filter-fits-not = Left out
+filter-text = Conditions, as JSON
+filter-text-hint = These conditions nest, so they are edited as text. Empty: all events.
+filter-no-json = This is not JSON yet. It must be an object.
+op-eq = is
+op-ne = is not
+op-gt = is more than
+op-gte = is at least
+op-lt = is less than
+op-lte = is at most
+op-contains = contains
+op-in = is one of
+op-exists = is there
+op-missing = is not there
+kind-number = as a number
+kind-text = as text
+kind-yes-no = as yes or no
+kind-nothing = as nothing
 
 # Connect your software
 connect-lead = Whatever takes your bookings tells Signalbox. It answers at once, with or without internet.
@@ -350,3 +464,230 @@ first-more = { $source } sent “{ $label }” at { $at }. { $results ->
 first-nobody = No receiver listens for it.
 first-wait = Nothing has arrived yet
 first-wait-more = This page listens. As soon as the first event comes in with a token, the arm rises and you see what became of it.
+
+# Integrations
+integrations-lead = Keys are kept in this computer’s key store.
+check-all = Check all
+checked-all = { $well ->
+    [0] None of { $all } works. Each card says why.
+   *[other] { $well ->
+        [one] 1 of { $all } works.
+       *[other] { $well } of { $all } work.
+      }
+  }
+kind-email = Email
+kind-sms = Texts
+kind-calendar = Google Calendar
+kind-storage = Files
+called-email = SendGrid
+called-sms = Twilio
+called-calendar = Google Calendar
+called-storage = your storage
+storage-is = Your storage
+kind-of-email = SendGrid
+kind-of-sms = Twilio
+kind-of-calendar = With your Google account
+kind-of-storage = Any storage that speaks S3
+kind-of-webhooks = Calls to other software
+about-email = Confirmations and reminders go out as emails from your own address.
+about-sms = Reminders reach your customers on their phones, from your own number.
+about-calendar = A booking becomes an entry in your calendar, and moves when the booking moves.
+about-storage = Keeps vouchers, forms and day lists in a storage of your own.
+about-webhooks = Other software, such as your cash desk or your shop, hears at once when something happens.
+needs-email = You need a SendGrid account and a key from it. It takes about 5 minutes.
+needs-sms = You need a Twilio account with a number. It takes about 10 minutes.
+needs-calendar = You need nothing but your Google account. It takes a minute.
+needs-storage = You need an access key and a bucket. It takes about 5 minutes.
+needs-webhooks = You need the address where the other software listens.
+from-whom = { $provider }, from { $from }
+bucket = Bucket “{ $name }”
+last-at = Last success { $at }.
+checked-at = Checked { $at }.
+check-failed-at = The check at { $at } failed.
+through-rate = { $rate } got through.
+receivers-count = { $count ->
+    [one] 1 receiver
+   *[other] { $count } receivers
+  }
+receivers-told = { $count ->
+    [0] All are paused.
+   *[other] Their calls get through.
+  }
+see-receivers = See receivers
+not-set-up = Not set up
+set-up = Set up
+connect-calendar = Connect
+files-open = Open files
+write = Write
+settings-open = Settings…
+replace-key = Replace key…
+disconnect-open = Disconnect…
+choose-calendar = Choose calendar
+sign-in-again = Sign in again…
+released-many = { $count ->
+    [one] The one that waited goes out now.
+   *[other] The { $count } that waited go out now.
+  }
+optional = { $label } (optional)
+check-title = Test { $name }
+test-it = Test…
+test-now = Test now
+
+# Setting one up
+set-up-title = Set up { $name }
+set-up-lead-email = SendGrid carries your emails. The key is tested first, kept in this computer’s key store only, and never shown again.
+set-up-lead-sms = Twilio carries your texts. The token is tested first, kept in this computer’s key store only, and never shown again.
+set-up-lead-calendar = The access is tested before anything is saved.
+set-up-lead-storage = Your files go into a bucket of yours. The keys are tested first with a tiny file, kept in this computer’s key store only, and never shown again.
+set-up-do = Test and save
+set-up-test-to = Then a test goes there before it is saved.
+settings-title = Settings of { $name }
+settings-lead = Change what you like; keys stay where they are and need not be typed again.
+key-title = Replace the key of { $name }
+key-lead = The new one is tested first. Only if it works does it take the place of the old one, which is then forgotten.
+replace = Replace
+replace-do = Test and replace
+secret-in-store = In the key store
+refused-new = Nothing was saved. What you typed is still here.
+refused-kept = Nothing was changed. The old key stays in use, and what you typed is still here.
+connected-title = { $name } is connected
+saved-title = { $name } is saved, but not tested yet
+unproven = Not tested
+test-send-me-open = Send a test to me…
+which-storage = Where is your storage?
+which-storage-hint = It fills in what is known of it.
+which-storage-none = Another one, or choose
+test-lead-email = Check the key without anybody noticing, or send one email to yourself.
+test-lead-sms = Check the account without anybody noticing, or send one text to yourself. It costs what a text costs.
+test-lead-calendar = It looks whether your calendar can be reached. Nothing is written.
+test-lead-storage = A tiny file is stored and deleted again.
+test-to-email = Your email address
+test-to-sms = Your phone number
+test-to-hint = It is marked as a test in Activity and counts nowhere.
+test-look = Only check
+test-send-me = Send a test to me
+pause-title = Pause { $name }?
+pause-lead = Everything else goes on. What is to become of what comes in meanwhile?
+pause-what = What comes in meanwhile
+pause-hold = Hold it
+pause-hold-more = It waits and goes out when you resume, oldest first. Right for an hour or a day.
+pause-skip = Skip it
+pause-skip-more = It is not sent, also not later; Activity says so. Right when it would come too late anyway.
+pause-do = Pause { $name }
+disconnect-title = Disconnect { $name }?
+disconnect-lead = You can set it up again at any time.
+disconnect-goes = Forgotten:
+disconnect-goes-key = its settings, and its key in this computer’s key store.
+disconnect-goes-access = its settings and its access; Google is told that the access has ended.
+disconnect-stays = Kept:
+disconnect-stays-more = all that was sent, in Activity.
+disconnect-waits = { $count ->
+    [one] Held: the one that waits.
+   *[other] Held: the { $count } that wait.
+  }
+disconnect-waits-more = { $count ->
+    [one] It goes out once this is set up again, unless you close it.
+   *[other] They go out once this is set up again, unless you close them.
+  }
+disconnect-do = Disconnect
+
+# Signing in with Google
+sign-in-title = Connect Google Calendar
+sign-in-again-title = Sign in with Google again
+sign-in-lead = Your browser opens, you say yes, and come back here.
+sign-in-may-entries = Signalbox may write and change entries in your calendars.
+sign-in-may-list = It may see which calendars you have, to let you choose one.
+sign-in-may-not = It sees neither your mail nor your contacts, and you can end it at any time.
+sign-in-do = Connect with Google
+sign-in-anew = Begin again
+sign-in-browser = Go on in your browser. This changes by itself once you are done.
+sign-in-page = Open the page
+sign-in-connected = Google Calendar is connected.
+sign-in-denied = Google says that you did not allow it. Nothing was changed.
+sign-in-failed = It did not work. Begin again.
+sign-in-expired = It took too long. Begin again.
+sign-in-waiting = Waiting for Google.
+waiting-for-google = Waiting for Google
+client-own = With a Google client of my own
+client-1 = In Google’s console, make a project, switch on the Google Calendar API, and set up the consent screen with yourself as a user.
+client-2 = Under Credentials, create an OAuth client of the type “Desktop app”.
+client-3 = Download its JSON file, and choose it here.
+client-open = Open Google’s console
+client-file = The client’s JSON file
+client-is = Client { $id }
+client-wrong = This is not the file of a desktop client. In Google’s console choose “Desktop app” and download its JSON file.
+calendar-title = Which calendar?
+calendar-lead = New entries go there. Entries that are already written stay where they are.
+calendar-main = your main one
+
+# Writing by hand
+compose = Write
+compose-email = Write an email
+compose-sms = Write a text
+back-to-integrations = Back to Integrations
+not-set-up-title = { $name } is not set up yet
+mail-to = To
+mail-to-hint = Several are parted by commas.
+mail-cc = Cc
+mail-cc-hint = They get a copy, and all see it.
+mail-bcc = Bcc
+mail-bcc-hint = They get a copy that nobody sees.
+mail-reply = Answers to
+mail-replyTo-hint = Leave it empty for your sender’s address.
+mail-more = Cc, Bcc, answers to
+mail-subject = Subject
+mail-words = Message
+mail-as-text = Plain text
+mail-as-html = HTML
+mail-html-hint = The plain text is made of it, with its links.
+mail-files = Files
+mail-send = Send email
+attach = Attach files
+attach-off = Take off { $name }
+attach-too-much = Files of one email may be 700 KB together here. Put larger ones into Files and send a link.
+as-seen = As the customer sees it
+as-seen-empty = What you write appears here.
+pictures-not-shown = Pictures from the internet are not loaded here; the customer sees them.
+accepted = Accepted
+accepted-by = { $name } accepted it.
+write-another = Write another
+text-to = To
+text-to-hint = A phone number, best with its country: +49 171 3920012.
+text-to-is = It goes to { $number }.
+text-message = Message
+text-send = Send text
+
+# Files
+files = Files
+files-add = Add files
+files-going = On their way
+files-sent = { $name }: how much is stored
+files-away = Put { $name } away
+files-empty = No files here yet
+files-empty-more = Drop files anywhere on this page, or add them with the button above.
+files-empty-desktop = Files that your automations store appear here.
+files-more = Show more
+folder = Folder
+folders-all = All folders
+folder-into = New files go into
+file = File
+size = Size
+stored = Stored
+stored-at = Stored at
+stopped = Stopped
+link-copy = Link…
+link-title = A link to { $name }
+link-lead = Whoever has it can read this file, without an account, until it ends.
+link-ends = It ends
+link-3600 = After an hour
+link-86400 = After a day
+link-604800 = After a week
+link-until = Until { $at }.
+file-delete = Delete
+file-delete-title = Delete { $name }?
+file-delete-lead = It is deleted from your storage, and links to it stop working. This cannot be undone.
+file-delete-do = Delete file
+bytes = { $count ->
+    [one] 1 byte
+   *[other] { $count } bytes
+  }

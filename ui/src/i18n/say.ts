@@ -118,3 +118,10 @@ export function percent(share: number): string {
 export function took(ms: number): string {
   return ms < 1000 ? `${number(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
+/** "412 KB", "1.2 MB" */
+export function size(bytes: number): string {
+  if (bytes < 1000) return t("bytes", { count: bytes });
+  const [unit, of] = bytes < 1e6 ? ["KB", 1e3] : bytes < 1e9 ? ["MB", 1e6] : ["GB", 1e9];
+  const value = bytes / of;
+  return `${new Intl.NumberFormat("en-GB", { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value)} ${unit}`;
+}

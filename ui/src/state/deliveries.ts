@@ -1,21 +1,28 @@
 // One thing that was to be done, and what can be done with it now.
 
 import { ask, canSave, save } from "../api/client";
-import type { Action, DeliveryRow, OneDelivery } from "../api/schema";
-import type { Histogram, Page, Replayed, Replays, Story } from "../api/coming";
+import type { Action, DeliveryPage, DeliveryRow, Histogram, OneDelivery, Replayed, Replays, StoryPage } from "../api/schema";
 import type { Filter } from "./filter";
 import { asked } from "./filter";
 import { live } from "./live.svelte";
 
 export const oneDelivery = (id: () => string) => live<OneDelivery>(() => `/api/deliveries/${id()}`, ["deliveries"]);
 
+/** The newest few that fit. */
+export const newest = (question: () => Record<string, string>) => live<DeliveryPage>(() => `/api/deliveries?${new URLSearchParams({ ...question(), limit: "8" })}`, ["deliveries"], { keep: true, pace: 1000 });
+
 /** Does what its button says; answers with the delivery as it stands then. */
 export async function act(id: string, action: Action): Promise<DeliveryRow> {
   return (await ask<{ delivery: DeliveryRow }>("POST", `/api/deliveries/${id}/${action}`, {})).delivery;
 }
 
-/** What became of one booking, person or article, step by step. */
-export const story = (subject: () => string | null | undefined) => live<Story>(() => (subject() ? `/api/story?${new URLSearchParams({ subject: subject() ?? "" })}` : null), ["deliveries", "events"], { keep: true, pace: 1000 });
+/** What became of one booking, person or article, step by step: `{subject}`, `{recipient}` or `{customer}`. */
+export const story = (question: () => Record<string, string> | null) =>
+  live<StoryPage>(() => {
+    const about = question();
+    return about && `/api/story?${new URLSearchParams(about)}`;
+  }, ["deliveries", "events"], { pace: 1000 });
+export const moreOf = (question: Record<string, string>, cursor: string): Promise<StoryPage> => ask<StoryPage>("GET", `/api/story?${new URLSearchParams({ ...question, cursor })}`);
 
 /** How many there were when. A chart that blinks at each call helps nobody. */
 export const histogram = (question: () => Record<string, string> | null) =>
@@ -42,7 +49,7 @@ export async function* closable(filter: Filter): AsyncGenerator<DeliveryRow[]> {
   const wanted = question.status ? OPEN.filter((one) => question.status?.split(",").includes(one)) : OPEN;
   if (!wanted.length) return;
   for (let cursor: string | null = null; ; ) {
-    const page: Page = await ask<Page>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
+    const page: DeliveryPage = await ask<DeliveryPage>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
     yield page.deliveries;
     cursor = page.nextCursor ?? null;
     if (!cursor) return;

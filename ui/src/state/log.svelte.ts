@@ -3,8 +3,7 @@
 // to who stands at the top, and announced to who reads further down.
 
 import { ask, asProblem, onChange, type Problem } from "../api/client";
-import type { Page as Answer } from "../api/coming";
-import type { DeliveryRow } from "../api/schema";
+import type { DeliveryPage as Answer, DeliveryRow } from "../api/schema";
 import { asked as said, type Filter } from "./filter";
 
 const PAGE = 100;

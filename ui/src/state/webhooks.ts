@@ -1,24 +1,47 @@
 // The receivers that are told.
 
-import { ask, Problem } from "../api/client";
-import type { CreatedWebhook, Graceful, NewWebhook, Webhook } from "../api/schema";
+import { achieve, ask } from "../api/client";
+import type { ChangedWebhook, CreatedWebhook, FilterTested, Message, NewWebhook, OneWebhook, RotatedSecret, RotationFinished, Snippets, Tested, Webhook, WebhookPatch, Webhooks } from "../api/schema";
 import { live } from "./live.svelte";
 
 const AT = "/api/integrations/webhooks";
 
 /** `within`: the workspace it is asked in, for who outlives one; while that is null, nothing is asked. */
-export const webhooks = (within: () => string | null = () => "") => live<{ webhooks: Webhook[] }>(() => (within() === null ? null : AT), ["webhooks", "deliveries", "network"]);
+export const webhooks = (within: () => string | null = () => "") => live<Webhooks>(() => (within() === null ? null : AT), ["webhooks", "deliveries", "network"]);
+export const oneWebhook = (id: () => string) => live<OneWebhook>(() => `${AT}/${id()}`, ["webhooks", "deliveries", "network"]);
+/** Programs that receive it and check its signature. */
+export const snippets = (id: () => string) => live<Snippets>(() => `${AT}/${id()}/snippets`, []);
 
-/** How a test went; `message` is the sentence. */
-export interface Tested { success: boolean; message: string; statusCode?: number | null; deliveryId?: string | null; code?: string }
-
-export async function add(webhook: NewWebhook & Record<string, unknown>): Promise<Webhook & { secret: string }> {
-  const answer = await ask<CreatedWebhook | Graceful>("POST", AT, webhook);
-  if ("error" in answer) throw new Problem(200, answer.error);
+export async function add(webhook: NewWebhook): Promise<Webhook & { secret: string }> {
+  const answer = await achieve<CreatedWebhook>("POST", AT, webhook);
   return { ...answer.webhook, secret: answer.webhook.secret ?? "" };
 }
+/** What is absent stays. */
+export const edit = (id: string, patch: WebhookPatch): Promise<ChangedWebhook> => achieve<ChangedWebhook>("PATCH", `${AT}/${id}`, patch);
 /** With an event type, its sample is sent; without, the plain test. */
-export const test = (id: string, event?: string): Promise<Tested> => ask<Tested>("POST", `${AT}/${id}/test`, event ? { event } : {});
-export const pause = (id: string): Promise<unknown> => ask("PATCH", `${AT}/${id}`, { isActive: false });
-export const resume = (id: string): Promise<unknown> => ask("PATCH", `${AT}/${id}`, { isActive: true });
-export const remove = (id: string): Promise<unknown> => ask("DELETE", `${AT}/${id}`);
+export async function test(id: string, event?: string): Promise<Tested> {
+  const answer = await ask<Tested>("POST", `${AT}/${id}/test`, event ? { event } : {});
+  return "error" in answer ? { ...answer, message: answer.message ?? answer.error } : answer;
+}
+export const pause = (id: string): Promise<unknown> => edit(id, { isActive: false });
+export const resume = (id: string): Promise<unknown> => edit(id, { isActive: true });
+export const remove = async (id: string): Promise<string> => (await achieve<Message>("DELETE", `${AT}/${id}`)).message;
+
+/** A new secret; the former one is valid too for so many hours. */
+export const rotate = (id: string, overlapHours: number): Promise<RotatedSecret> => achieve<RotatedSecret>("POST", `${AT}/${id}/rotate-secret`, { overlapHours });
+/** Ends the time in which both secrets are valid, once the receiver took a test with the new one; answers with a sentence. */
+export const finishRotation = async (id: string): Promise<string> => (await achieve<RotationFinished>("POST", `${AT}/${id}/rotate-secret`, { finish: true })).message;
+
+/** What a filter would have let through. */
+export const tryFilter = (events: string[], filter: Record<string, unknown>): Promise<FilterTested> => ask<FilterTested>("POST", `${AT}/filter/test`, { events, filter });
+
+/** Whether the values of own headers go along: they belong to scheme, host and port. */
+export function sameOrigin(one: string, other: string): boolean {
+  try {
+    return new URL(one).origin === new URL(other).origin;
+  } catch {
+    return one === other;
+  }
+}
+
+export type { FilterTested, Tested };

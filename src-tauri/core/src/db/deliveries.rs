@@ -68,9 +68,11 @@ pub(crate) struct DeliveryRecord {
     pub(crate) provider_id: Option<String>,
     /// True while an attempt is under way, and not only its final status awaited.
     pub(crate) leased: bool,
+    /// When the texts of its event were removed.
+    pub(crate) purged_at: Option<Time>,
 }
 
-const SELECT: &str = "SELECT d.*, e.id AS event_id, w.name AS who FROM deliveries d
+const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who FROM deliveries d
   JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
@@ -101,6 +103,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         delivered_at: row.get("delivered_at")?,
         provider_id: row.get("provider_id")?,
         leased: row.get::<_, Option<u32>>("lease")?.is_some(),
+        purged_at: row.get("purged_at")?,
     })
 }
 
@@ -232,6 +235,13 @@ pub(crate) fn claim(conn: &Connection, seq: i64, attempt: u32, lease_until: Time
          WHERE seq = ?1 AND status = 'pending'",
     )?
     .execute(params![seq, attempt, lease_until])?;
+    Ok(())
+}
+
+/// Keeps a delivery its own for longer, as long as its attempt is the one that holds it.
+pub(crate) fn renew(conn: &Connection, seq: i64, lease: u32, until: Time) -> Result<()> {
+    conn.prepare_cached("UPDATE deliveries SET lease_until = ?3 WHERE seq = ?1 AND lease = ?2")?
+        .execute(params![seq, lease, until])?;
     Ok(())
 }
 
@@ -371,10 +381,11 @@ pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Pulls in what is due further ahead than any schedule reaches: the clock was set back.
+/// Pulls in what is due further ahead than any schedule reaches: the clock was set back. What waits
+/// for an earlier one waits for it anew.
 pub(crate) fn pull_in(conn: &Connection, now: Time, furthest_ms: i64) -> Result<usize> {
     Ok(conn.execute(
-        "UPDATE deliveries SET due_at = ?1 WHERE status = 'pending' AND due_at > ?2",
+        "UPDATE deliveries SET due_at = ?1, after_earlier = 0 WHERE status = 'pending' AND due_at > ?2",
         params![now, now.plus_ms(furthest_ms)],
     )?)
 }
@@ -595,7 +606,7 @@ pub(super) fn at_endpoint(
 }
 
 /// How many deliveries of a workspace, or of one endpoint of it, stand where; successes are not
-/// counted, for they are many, and tests neither.
+/// counted, for they are many, and tests neither, nor what was given up and sent again since.
 pub(crate) fn standing(
     conn: &Connection,
     workspace: WorkspaceId,
@@ -605,7 +616,7 @@ pub(crate) fn standing(
         return standing_at(conn, workspace, endpoint);
     }
     let mut statement = conn.prepare_cached(
-        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 GROUP BY status",
+        "SELECT status, count(*) FROM deliveries WHERE workspace_id = ?1 AND status <> 'success' AND is_test = 0 AND (status <> 'failed' OR status_reason IS NULL) GROUP BY status",
     )?;
     let mut standing = Standing::default();
     let rows = statement.query_map([workspace], |r| {
@@ -633,7 +644,7 @@ fn standing_at(conn: &Connection, workspace: WorkspaceId, endpoint: &str) -> Res
                + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'sending' AND status <> 'success' AND endpoint = ?1 AND is_test = 0)
                + (SELECT count(*) FROM deliveries WHERE workspace_id = ?2 AND status = 'unknown' AND status <> 'success' AND endpoint = ?1),
              (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'held'),
-             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0)",
+             (SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL)",
         )?
         .query_row(params![endpoint, workspace], |r| {
             Ok((r.get(0)?, r.get(1)?, r.get(2)?))

@@ -33,7 +33,9 @@ pub(crate) struct EventRow {
     pub(crate) occurred_at: Time,
     pub(crate) received_at: Time,
     pub(crate) source: String,
+    /// Empty once it was removed for its age.
     pub(crate) data: Vec<u8>,
+    pub(crate) purged_at: Option<Time>,
     /// The rows of the deliveries that were queued with it.
     pub(crate) deliveries: std::ops::Range<i64>,
 }
@@ -48,6 +50,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         received_at: row.get("received_at")?,
         source: row.get("source")?,
         data: row.get("data")?,
+        purged_at: row.get("purged_at")?,
         deliveries: {
             let first = row.get("first_delivery")?;
             first..first + row.get::<_, i64>("deliveries")?
@@ -153,7 +156,7 @@ pub(crate) fn newest(
     mut look: impl FnMut(EventRow),
 ) -> Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT * FROM events WHERE workspace_id = ? AND received_at >= ? AND type <> 'webhook.test' ORDER BY seq DESC LIMIT ?",
+        "SELECT * FROM events WHERE workspace_id = ? AND received_at >= ? AND type <> 'webhook.test' AND purged_at IS NULL ORDER BY seq DESC LIMIT ?",
     )?;
     for found in statement.query_map(params![workspace, since, limit], row)? {
         look(found?);

@@ -6,9 +6,10 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 
 use super::search::{Look, Of, Payload, delivery_words, event_words};
 use crate::clock::Time;
+use crate::deliveries::histogram::StateCounts;
 use crate::deliveries::{Channel, Order, Status};
 use crate::error::Result;
-use crate::ids::{EventId, WorkspaceId};
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::words::{Question, fact};
 
 /// How many rows are counted before a total becomes "more than".
@@ -24,6 +25,7 @@ pub(crate) struct Wanted {
     pub(crate) endpoints: Vec<String>,
     pub(crate) event_types: Vec<String>,
     pub(crate) event: Option<EventId>,
+    pub(crate) ids: Option<Vec<DeliveryId>>,
     pub(crate) subject: Option<String>,
     pub(crate) recipient: Option<String>,
     pub(crate) since: Option<Time>,
@@ -32,6 +34,14 @@ pub(crate) struct Wanted {
     pub(crate) question: Option<Question>,
     /// True: nothing can fit.
     pub(crate) nothing: bool,
+}
+
+impl Wanted {
+    /// Whether a row that stands so fits, as far as this goes: what moved since it was found may
+    /// fit no more.
+    pub(crate) fn fits(&self, status: Status) -> bool {
+        self.statuses.is_empty() || self.statuses.contains(&status)
+    }
 }
 
 /// What is asked of one table, in both languages: SQL for fresh rows, words for the index.
@@ -46,7 +56,26 @@ pub(crate) struct Asked {
     /// Only these rows, however many: then the index is not asked.
     only: Option<Vec<i64>>,
     nothing: bool,
+    /// All rows of this workspace, for these statuses, fit, but for their time.
+    all_of: Option<WorkspaceId>,
+    /// What the index calls each status that is asked for; where all are, those beside success.
+    statuses: Vec<(Status, String)>,
+    /// Only some statuses are asked for.
+    by_status: bool,
+    /// How many rows are looked through word by word before a page is given up.
+    looked_through: usize,
 }
+
+/// Statuses that the index may hold, but for the one that nearly all have: what is being sent is
+/// left out of it.
+const BESIDE_SUCCESS: [Status; 6] = [
+    Status::Pending,
+    Status::Held,
+    Status::Failed,
+    Status::Unknown,
+    Status::Skipped,
+    Status::Cancelled,
+];
 
 fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
@@ -118,7 +147,7 @@ impl Asked {
         if bare {
             facts.and_one_of([fact(workspace, "workspace", "")]);
         }
-        let only = match wanted.event {
+        let mut only: Option<Vec<i64>> = match wanted.event {
             None => None,
             Some(event) => {
                 let event = super::events::get(conn, workspace, event)?;
@@ -132,7 +161,29 @@ impl Asked {
                 )
             }
         };
-        Self::of(conn, Of::Deliveries, sql, values, facts, wanted, only)
+        if let Some(ids) = &wanted.ids {
+            sql.push_str(" AND +t.id IN (SELECT value FROM json_each(?))");
+            values.push(text(
+                serde_json::to_string(ids).map_err(crate::Error::internal)?,
+            ));
+            let named = ids.iter().map(|id| id.row());
+            only = Some(match only {
+                None => named.collect(),
+                Some(rows) => named.filter(|row| rows.contains(row)).collect(),
+            });
+        }
+        let all = bare && wanted.question.is_none() && only.is_none() && !wanted.nothing;
+        let named = |status: &Status| (*status, fact(workspace, "status", status.as_str()));
+        Ok(Self {
+            all_of: all.then_some(workspace),
+            statuses: if wanted.statuses.is_empty() {
+                BESIDE_SUCCESS.iter().map(named).collect()
+            } else {
+                wanted.statuses.iter().map(named).collect()
+            },
+            by_status: !wanted.statuses.is_empty(),
+            ..Self::of(conn, Of::Deliveries, sql, values, facts, wanted, only)?
+        })
     }
 
     /// Asks for events; tests are none.
@@ -203,7 +254,154 @@ impl Asked {
             within,
             only,
             nothing: wanted.nothing,
+            all_of: None,
+            statuses: Vec::new(),
+            by_status: false,
+            looked_through: LOOKED_THROUGH,
         })
+    }
+
+    /// Leaves out the rows above this one.
+    pub(crate) fn up_to(&mut self, last: i64) {
+        self.within.1 = self.within.1.min(last.saturating_add(1));
+    }
+
+    /// How many deliveries of each kind fit, between each of these rows and the next.
+    pub(crate) fn tally(
+        &self,
+        conn: &Connection,
+        look: &mut Look,
+        starts: &[i64],
+    ) -> Result<Vec<StateCounts>> {
+        match self.try_tally(conn, look, starts) {
+            Err(error) if look.conn().is_some() && self.all_of.is_none() => {
+                look.give_up(&error);
+                self.try_tally(conn, look, starts)
+            }
+            tallied => tallied,
+        }
+    }
+
+    fn try_tally(
+        &self,
+        conn: &Connection,
+        look: &Look,
+        starts: &[i64],
+    ) -> Result<Vec<StateCounts>> {
+        let mut tally = vec![StateCounts::default(); starts.len()];
+        let (low, high) = self.within;
+        let low = low.max(starts.first().copied().unwrap_or(i64::MAX));
+        if self.nothing || low >= high {
+            return Ok(tally);
+        }
+        let mut put = |seq: i64, status: Status, total: &mut Vec<u64>| {
+            let at = starts.partition_point(|start| *start <= seq);
+            if let Some(counts) = tally.get_mut(at.wrapping_sub(1)) {
+                counts.add(status, 1);
+                // A total counts it as well.
+                if let Some(all) = total.get_mut(at.wrapping_sub(1)) {
+                    *all = all.saturating_sub(1);
+                }
+            }
+        };
+        let mut total = Vec::new();
+        if let Some(workspace) = self.all_of {
+            // One pass over an index of numbers, in pieces that do not overlap; and one over what
+            // is not through.
+            let mut count = conn.prepare_cached("SELECT count(*) FROM deliveries INDEXED BY deliveries_of_workspace WHERE workspace_id = ? AND seq >= ? AND seq < ?")?;
+            for (at, start) in starts.iter().enumerate() {
+                let end = starts.get(at + 1).copied().unwrap_or(i64::MAX).min(high);
+                let counted: i64 =
+                    count.query_row((workspace, low.max(*start), end), |r| r.get(0))?;
+                total.push(counted.cast_unsigned());
+            }
+            let mut beside = conn.prepare_cached("SELECT seq, status FROM deliveries INDEXED BY deliveries_not_through WHERE workspace_id = ? AND status <> 'success' AND seq >= ? AND seq < ?")?;
+            let mut rows = beside.query((workspace, low, high))?;
+            while let Some(row) = rows.next()? {
+                put(row.get(0)?, row.get(1)?, &mut total);
+            }
+        } else {
+            let mark = look.mark(self.of);
+            let mut fresh = Vec::new();
+            if self.only.is_none() {
+                fresh = self
+                    .fresh(
+                        conn,
+                        "t.seq > ? AND t.seq >= ? AND t.seq < ?",
+                        &[mark, low, high].map(Value::Integer),
+                        Order::Desc,
+                        usize::MAX,
+                    )?
+                    .0;
+            }
+            fresh.extend(self.listed(conn, look, low, high, Order::Desc, usize::MAX)?);
+            let mut status = conn.prepare_cached("SELECT status FROM deliveries WHERE seq = ?")?;
+            for seq in fresh {
+                if let Some(status) = status.query_row([seq], |r| r.get(0)).optional()? {
+                    put(seq, status, &mut Vec::new());
+                }
+            }
+            if let Some(search) = look.conn().filter(|_| self.only.is_none() && low <= mark) {
+                let moved = look.fresh(self.of);
+                let mut statement = search.prepare_cached(
+                    "SELECT rowid FROM deliveries WHERE deliveries MATCH ? AND rowid >= ? AND rowid < ?",
+                )?;
+                if !self.by_status {
+                    total.resize(starts.len(), 0);
+                    let mut rows = statement.query((&self.index, low, high))?;
+                    let mut at = 0;
+                    while let Some(row) = rows.next()? {
+                        let seq: i64 = row.get(0)?;
+                        if moved.binary_search(&seq).is_ok() {
+                            continue;
+                        }
+                        // Rows come in order.
+                        while starts.get(at + 1).is_some_and(|next| *next <= seq) {
+                            at += 1;
+                        }
+                        if let Some(all) = total.get_mut(at) {
+                            *all += 1;
+                        }
+                    }
+                }
+                for (status, word) in &self.statuses {
+                    let expression = format!("{} AND \"{word}\"", self.index);
+                    let mut rows = statement.query((expression, low, high))?;
+                    while let Some(row) = rows.next()? {
+                        let seq: i64 = row.get(0)?;
+                        if moved.binary_search(&seq).is_err() {
+                            put(seq, *status, &mut total);
+                        }
+                    }
+                }
+            }
+        }
+        for (counts, all) in tally.iter_mut().zip(total) {
+            counts.add(Status::Success, all);
+        }
+        Ok(tally)
+    }
+
+    /// Asks for every row up to this one, however long that takes: for work, not for pages.
+    pub(crate) fn all_up_to(mut self, bound: i64) -> Self {
+        self.within.1 = self.within.1.min(bound.saturating_add(1));
+        self.looked_through = usize::MAX;
+        self
+    }
+
+    /// Those of these rows that fit.
+    pub(crate) fn among(&self, conn: &Connection, rows: &[i64]) -> Result<Vec<i64>> {
+        let (low, high) = self.within;
+        let rows: Vec<i64> = rows
+            .iter()
+            .copied()
+            .filter(|row| (low..high).contains(row))
+            .filter(|row| self.only.as_ref().is_none_or(|only| only.contains(row)))
+            .collect();
+        if self.nothing || rows.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.judged(conn, &rows, Order::Asc, usize::MAX)
     }
 
     /// The rows that fit, from `from` on (which is not among them), at most `limit`.
@@ -398,7 +596,18 @@ impl Asked {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let list = serde_json::to_string(&rows).map_err(crate::Error::internal)?;
+        self.judged(conn, &rows, order, limit)
+    }
+
+    /// What fits of these rows.
+    fn judged(
+        &self,
+        conn: &Connection,
+        rows: &[i64],
+        order: Order,
+        limit: usize,
+    ) -> Result<Vec<i64>> {
+        let list = serde_json::to_string(rows).map_err(crate::Error::internal)?;
         Ok(self
             .fresh(
                 conn,
@@ -436,7 +645,7 @@ impl Asked {
             let seq: i64 = row.get(0)?;
             if let Some(question) = &self.question {
                 seen += 1;
-                if seen > LOOKED_THROUGH {
+                if seen > self.looked_through {
                     return Ok((found, false));
                 }
                 let words = match self.of {

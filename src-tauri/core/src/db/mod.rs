@@ -9,9 +9,12 @@ pub(crate) mod bodies;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod figures;
 pub(crate) mod integrations;
 pub(crate) mod log;
 pub(crate) mod problems;
+pub(crate) mod replays;
+pub(crate) mod retention;
 pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;
@@ -95,7 +98,7 @@ impl Database {
         // 16 MiB: under load a page is brought home once for many changes. When idle the writer
         // empties the log anyway.
         conn.pragma_update(None, "wal_autocheckpoint", 2000)?;
-        conn.pragma_update(None, "cache_size", -8 * 1024)?;
+        conn.pragma_update(None, "cache_size", -4 * 1024)?;
         conn.pragma_update(None, "foreign_keys", true)?;
         MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
             rusqlite_migration::Error::MigrationDefinition(rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead) => Error::new(
@@ -175,6 +178,11 @@ impl Database {
         work: impl FnOnce(&mut Tx<'_>) -> Result<()> + Send + 'static,
     ) {
         self.writer.write_later(work);
+    }
+
+    /// How many commits there were.
+    pub(crate) fn commits(&self) -> u64 {
+        self.index.commits()
     }
 
     /// Writes what is queued, checkpoints, and ends the writer.

@@ -40,7 +40,7 @@ pub(crate) enum Class {
     Hopeless,
 }
 
-const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND finished_at > ?2 AND finished_at <= ?3";
+const GIVEN_UP: &str = "endpoint = ?1 AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > ?2 AND finished_at <= ?3";
 
 impl Class {
     const fn condition(self) -> &'static str {
@@ -64,10 +64,9 @@ pub(crate) fn given_up(conn: &Connection, which: &GivenUp) -> Result<Option<Many
             "SELECT count(*), min(finished_at) FROM deliveries WHERE {GIVEN_UP} AND {}",
             which.class.condition()
         ))?
-        .query_row(
-            params![which.endpoint, which.after, which.until],
-            |r| Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Time>>(1)?)),
-        )?;
+        .query_row(params![which.endpoint, which.after, which.until], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Time>>(1)?))
+        })?;
     Ok(since.map(|since| Many {
         n: n.cast_unsigned(),
         since,
@@ -182,7 +181,9 @@ pub(crate) fn first(
     let which = match status {
         Status::Held => "d.status = 'held' ORDER BY d.status_reason, d.created_at, d.seq",
         Status::Unknown => "d.status = 'unknown' AND d.finished_at IS NULL ORDER BY d.seq",
-        _ => "d.status = 'failed' AND d.is_test = 0 ORDER BY d.finished_at, d.seq",
+        _ => {
+            "d.status = 'failed' AND d.is_test = 0 AND d.status_reason IS NULL ORDER BY d.finished_at, d.seq"
+        }
     };
     let mut found = Vec::new();
     for endpoint in endpoints {

@@ -49,6 +49,8 @@ pub(crate) enum Of {
 }
 
 impl Of {
+    const BOTH: [Self; 2] = [Self::Deliveries, Self::Events];
+
     pub(super) const fn table(self) -> &'static str {
         match self {
             Self::Deliveries => "deliveries",
@@ -77,18 +79,39 @@ struct Inner {
     news: Condvar,
     state: Mutex<State>,
     readers: Mutex<Vec<Connection>>,
-    /// Rows inserted below it took the number of one that was deleted.
-    mark: AtomicI64,
+    /// How far each table is read, or being read: what is committed above is read later anyway.
+    reach: [AtomicI64; 2],
     thread: Mutex<Option<std::thread::JoinHandle<()>>>,
 }
 
 #[derive(Debug, Default)]
 struct Incoming {
-    deliveries: Vec<i64>,
-    events: Vec<i64>,
+    touched: [Touched; 2],
     commits: u64,
     broken: bool,
     stop: bool,
+}
+
+/// Rows that the writer touched. What is not committed yet may be read as it was before: it is
+/// fresh, and stays here to be read once more.
+#[derive(Debug, Default)]
+struct Touched {
+    rows: Vec<i64>,
+    committed: usize,
+}
+
+impl Touched {
+    /// The transaction is over. Only rows within reach can have been read as they were before.
+    fn commit(&mut self, reach: i64) {
+        let open = self.rows.split_off(self.committed);
+        self.rows
+            .extend(open.into_iter().filter(|row| *row <= reach));
+        self.committed = self.rows.len();
+    }
+
+    fn take_committed(&mut self) -> std::vec::Drain<'_, i64> {
+        self.rows.drain(..std::mem::take(&mut self.committed))
+    }
 }
 
 #[derive(Debug, Default)]
@@ -116,7 +139,7 @@ impl Index {
             news: Condvar::new(),
             state: Mutex::default(),
             readers: Mutex::default(),
-            mark: AtomicI64::new(0),
+            reach: [AtomicI64::new(0), AtomicI64::new(0)],
             thread: Mutex::default(),
         }));
         // The first answers should not have to do without it; a rebuild is left to the thread.
@@ -136,13 +159,19 @@ impl Index {
         let this = self.clone();
         writer.update_hook(Some(
             move |action: Action, _: &str, table: &str, row: i64| {
-                if action == Action::SQLITE_INSERT && row > this.0.mark.load(Ordering::Relaxed) {
+                let of = match table {
+                    "deliveries" => 0,
+                    "events" => 1,
+                    _ => return,
+                };
+                // A row inserted below took the number of one that was deleted.
+                let [deliveries, events] = &this.0.reach;
+                let reach = if of == 0 { deliveries } else { events };
+                if action == Action::SQLITE_INSERT && row > reach.load(Ordering::SeqCst) {
                     return;
                 }
-                match table {
-                    "deliveries" => guard(&this.0.incoming).deliveries.push(row),
-                    "events" => guard(&this.0.incoming).events.push(row),
-                    _ => {}
+                if let Some(touched) = guard(&this.0.incoming).touched.get_mut(of) {
+                    touched.rows.push(row);
                 }
             },
         ))?;
@@ -151,8 +180,18 @@ impl Index {
 
     /// Something was committed.
     pub(super) fn committed(&self) {
-        guard(&self.0.incoming).commits += 1;
+        let mut incoming = guard(&self.0.incoming);
+        incoming.commits += 1;
+        for (touched, reach) in incoming.touched.iter_mut().zip(&self.0.reach) {
+            touched.commit(reach.load(Ordering::SeqCst));
+        }
+        drop(incoming);
         self.0.news.notify_one();
+    }
+
+    /// How many commits there were.
+    pub(super) fn commits(&self) -> u64 {
+        guard(&self.0.incoming).commits
     }
 
     /// Ends the thread, after the batch it is at.
@@ -193,6 +232,9 @@ impl Index {
             Ok((conn, marks)) => {
                 let fresh = |of: usize, top: i64| {
                     let mut rows: BTreeSet<i64> = BTreeSet::new();
+                    if let Some(touched) = guard(&self.0.incoming).touched.get(of) {
+                        rows.extend(touched.rows.iter().filter(|row| **row <= top));
+                    }
                     for set in [
                         state.moved.get(of),
                         state.taken.get(of),
@@ -223,9 +265,9 @@ impl Index {
 
     fn take_in(&self, state: &mut State) {
         let mut incoming = guard(&self.0.incoming);
-        let [deliveries, events] = &mut state.moved;
-        deliveries.extend(incoming.deliveries.drain(..));
-        events.extend(incoming.events.drain(..));
+        for (moved, touched) in state.moved.iter_mut().zip(&mut incoming.touched) {
+            moved.extend(touched.take_committed());
+        }
     }
 
     fn broke(&self, error: &Error) {
@@ -340,7 +382,7 @@ impl Index {
             return stale("it has another shape");
         }
         let main = super::reader(&self.0.main)?;
-        for of in [Of::Deliveries, Of::Events] {
+        for of in Of::BOTH {
             let (seq, at) = mark(&search, of)?;
             let there: Option<i64> = main
                 .query_row(
@@ -366,9 +408,9 @@ impl Index {
         let mut state = guard(&self.0.state);
         let [deliveries, _] = &mut state.moved;
         deliveries.extend(waiting);
-        self.0
-            .mark
-            .store(mark(&search, Of::Deliveries)?.0, Ordering::Relaxed);
+        for (reach, of) in self.0.reach.iter().zip(Of::BOTH) {
+            reach.store(mark(&search, of)?.0, Ordering::SeqCst);
+        }
         state.ready = true;
         Ok((search, main))
     }
@@ -397,7 +439,9 @@ impl Index {
             ready: true,
             ..State::default()
         };
-        self.0.mark.store(0, Ordering::Relaxed);
+        for reach in &self.0.reach {
+            reach.store(0, Ordering::SeqCst);
+        }
         Ok((search, main))
     }
 
@@ -419,9 +463,16 @@ impl Index {
             taken
         };
         let [moved_deliveries, moved_events] = taken;
+        // Told before the rows are read: what is committed from now on is heard of.
+        let mut until = [0, 0];
+        for ((until, reach), of) in until.iter_mut().zip(&self.0.reach).zip(Of::BOTH) {
+            *until = batch_end(main, of, mark(search, of)?.0)?;
+            reach.store(*until, Ordering::SeqCst);
+        }
+        let [last_delivery, last_event] = until;
         main.execute_batch("BEGIN")?;
         search.execute_batch("BEGIN IMMEDIATE")?;
-        let work = || -> Result<(BTreeSet<i64>, BTreeSet<i64>, bool, i64)> {
+        let work = || -> Result<(BTreeSet<i64>, BTreeSet<i64>, bool)> {
             let (mut open, mut closed) = (BTreeSet::new(), BTreeSet::new());
             let mut more = false;
             let (top, _) = mark(search, Of::Deliveries)?;
@@ -435,14 +486,13 @@ impl Index {
                     false => closed.insert(*seq),
                 };
             }
-            let tail = above(main, Of::Deliveries, top)?;
+            let tail = between(main, Of::Deliveries, top, last_delivery)?;
             for (seq, _) in &tail {
                 if put_delivery(search, main, *seq, &mut payload)? {
                     open.insert(*seq);
                 }
             }
             advance(search, Of::Deliveries, tail.last())?;
-            let reached = tail.last().map_or(top, |(seq, _)| *seq);
             more |= tail.len() == BATCH;
             let (top, _) = mark(search, Of::Events)?;
             for seq in moved_events.range(..=top) {
@@ -451,17 +501,17 @@ impl Index {
                     .execute([seq])?;
                 put_event(search, main, *seq, &mut payload)?;
             }
-            let tail = above(main, Of::Events, top)?;
+            let tail = between(main, Of::Events, top, last_event)?;
             for (seq, _) in &tail {
                 put_event(search, main, *seq, &mut payload)?;
             }
             advance(search, Of::Events, tail.last())?;
             more |= tail.len() == BATCH;
-            Ok((open, closed, more, reached))
+            Ok((open, closed, more))
         };
         let worked = work();
         let ended = main.execute_batch("COMMIT");
-        let (open, closed, mut more, reached) = match worked {
+        let (open, closed, mut more) = match worked {
             Ok(done) => done,
             Err(error) => {
                 // What failed may have rolled back by itself.
@@ -474,7 +524,6 @@ impl Index {
             // Together, so that whoever looks sees both or neither. No checkpoint happens here.
             let mut state = guard(&self.0.state);
             search.execute_batch("COMMIT")?;
-            self.0.mark.store(reached, Ordering::Relaxed);
             for seq in &closed {
                 state.open.remove(seq);
             }
@@ -572,14 +621,24 @@ fn advance(search: &Connection, of: Of, last: Option<&(i64, i64)>) -> Result<()>
     Ok(())
 }
 
-fn above(main: &Connection, of: Of, mark: i64) -> Result<Vec<(i64, i64)>> {
+/// The last row of the next batch above the mark.
+fn batch_end(main: &Connection, of: Of, mark: i64) -> Result<i64> {
+    Ok(main
+        .prepare_cached(&format!(
+            "SELECT coalesce(max(seq), ?1) FROM (SELECT seq FROM {} WHERE seq > ?1 ORDER BY seq LIMIT {BATCH})",
+            of.table()
+        ))?
+        .query_row([mark], |r| r.get(0))?)
+}
+
+fn between(main: &Connection, of: Of, mark: i64, last: i64) -> Result<Vec<(i64, i64)>> {
     let mut statement = main.prepare_cached(&format!(
-        "SELECT seq, {} FROM {} WHERE seq > ? ORDER BY seq LIMIT {BATCH}",
+        "SELECT seq, {} FROM {} WHERE seq > ? AND seq <= ? ORDER BY seq",
         of.time(),
         of.table()
     ))?;
     Ok(statement
-        .query_map([mark], |r| Ok((r.get(0)?, r.get(1)?)))?
+        .query_map([mark, last], |r| Ok((r.get(0)?, r.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?)
 }
 
@@ -748,5 +807,53 @@ impl Payload {
             self.0 = data.map(|data| (event, data));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::deliveries::EventFilter;
+    use crate::hub::Hub;
+    use serde_json::json;
+
+    fn event(subject: &str) -> crate::events::NewEvent {
+        serde_json::from_value(
+            json!({"type": "form.submitted", "data": {"formId": "f"}, "subject": subject}),
+        )
+        .unwrap()
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_the_index_read_before_its_change_was_durable_is_read_again() {
+        let home = tempfile::tempdir().unwrap();
+        let hub = Hub::open(Config::new(home.path())).await.unwrap();
+        let workspace = hub.workspaces().await.unwrap()[0].id;
+        hub.record_event(workspace, event("earlier"), "test")
+            .await
+            .unwrap();
+        let index = hub.db.index.clone();
+        hub.db
+            .write(move |tx| {
+                tx.conn()
+                    .execute("UPDATE events SET subject = 'later' WHERE seq = 1", [])?;
+                // The commit waits until the index has read the row as it was.
+                while index.look().mark(Of::Events) < 1 {
+                    std::thread::yield_now();
+                }
+                Ok(())
+            })
+            .await
+            .unwrap();
+        let found = async |word: &str| {
+            let filter = EventFilter {
+                q: Some(word.into()),
+                ..EventFilter::default()
+            };
+            hub.events(workspace, filter).await.unwrap().events.len()
+        };
+        assert_eq!((found("later").await, found("earlier").await), (1, 0));
+        hub.stop().await;
     }
 }

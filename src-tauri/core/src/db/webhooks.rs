@@ -77,7 +77,7 @@ impl Subscription {
 }
 
 /// A code and its arguments, from two columns.
-pub(super) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
+pub(crate) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
     let Some(code) = row.get::<_, Option<Code>>(code)? else {
         return Ok(None);
     };

@@ -3,6 +3,7 @@
 use super::{Channel, DeliveryRow, Reason, Status, Trigger};
 use crate::changes::Topic;
 use crate::db;
+use crate::db::deliveries::DeliveryRecord;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
@@ -80,6 +81,11 @@ impl Hub {
                         _ => "This is closed.",
                     }));
                 }
+                if matches!(wish, Wish::Retry) && row.purged_at.is_some() {
+                    return Err(Error::conflict(
+                        "Its text was removed for its age. There is nothing left to send.",
+                    ));
+                }
                 if matches!(wish, Wish::Cancel) {
                     db::deliveries::cancel(tx.conn(), row.seq, now)?;
                     if let Some(subject) = &row.subject
@@ -139,16 +145,13 @@ pub(crate) fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &s
 }
 
 /// What the owner can do with a delivery that stands so.
-pub(super) fn actions(
-    status: Status,
-    reason: Option<Reason>,
-    failure: Option<&Failure>,
-) -> Vec<super::Action> {
+pub(super) fn actions(record: &DeliveryRecord) -> Vec<super::Action> {
     use super::Action;
-    match status {
-        Status::Failed if never_again(failure) => vec![Action::Cancel],
+    match record.status {
+        Status::Failed if record.purged_at.is_some() => vec![Action::Cancel],
+        Status::Failed if never_again(record.failure.as_ref()) => vec![Action::Cancel],
         Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
-        Status::Held if reason == Some(Reason::Paused) => vec![Action::Cancel],
+        Status::Held if record.reason == Some(Reason::Paused) => vec![Action::Cancel],
         Status::Held => vec![Action::Release, Action::Cancel],
         Status::Pending => vec![Action::Cancel],
         Status::Sending | Status::Success | Status::Skipped | Status::Cancelled => Vec::new(),

@@ -7,7 +7,7 @@ use super::{Channel, Status};
 use crate::clock::Time;
 use crate::db::log::Wanted;
 use crate::error::{Error, Result};
-use crate::ids::{EventId, WebhookId};
+use crate::ids::{DeliveryId, EventId, WebhookId};
 use crate::words::Question;
 
 /// Rows of a page, unless asked otherwise, and at most.
@@ -38,6 +38,9 @@ pub struct DeliveryFilter {
     /// One event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event_id: Option<EventId>,
+    /// One delivery, or several with commas.
+    #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
+    pub ids: Option<String>,
     /// One booking, contact, article …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
@@ -196,8 +199,20 @@ impl DeliveryFilter {
                 })
             })
             .collect::<Result<_>>()?;
+        let ids: Vec<DeliveryId> = parts(self.ids.as_deref())
+            .map(|id| {
+                id.parse().map_err(|_| {
+                    Error::field(
+                        "ids",
+                        "invalid",
+                        "These must be ids that start with dlv_, with commas between.",
+                    )
+                })
+            })
+            .collect::<Result<_>>()?;
         let (question, wordless) = question(self.q.as_deref());
         Ok(Wanted {
+            ids: self.ids.is_some().then_some(ids),
             statuses: words::<Status>(
                 "status",
                 self.status.as_deref(),
@@ -221,6 +236,25 @@ impl DeliveryFilter {
             question,
             nothing: wordless || self.automation_id.is_some(),
         })
+    }
+}
+
+impl DeliveryFilter {
+    /// Says what is wrong where all that fits is answered, and a page was asked for.
+    pub(crate) fn is_whole(&self) -> Result<()> {
+        let named = [
+            ("limit", self.limit.is_some()),
+            ("cursor", self.cursor.is_some()),
+            ("at", self.at.is_some()),
+        ];
+        match named.iter().find(|(_, given)| *given) {
+            None => Ok(()),
+            Some((name, _)) => Err(Error::field(
+                name,
+                "unknown",
+                format!("“{name}” belongs to a page; here all that fits is answered."),
+            )),
+        }
     }
 }
 

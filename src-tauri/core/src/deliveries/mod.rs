@@ -1,10 +1,16 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
 pub(crate) mod act;
+pub mod export;
 pub(crate) mod filter;
+pub mod histogram;
 pub(crate) mod read;
+pub(crate) mod replay;
+pub mod stats;
+pub mod story;
 
 pub use filter::{DeliveryFilter, EventFilter, Order};
+pub use replay::{Content, Left, NewReplay, Replay, Replayed, WhyLeft};
 
 use std::collections::BTreeMap;
 
@@ -104,6 +110,10 @@ words! {
         Superseded = "superseded",
         /// The owner closed it.
         ByOwner = "by_owner",
+        /// Given up, and sent again as another delivery: that one tells how it went on.
+        Replayed = "replayed",
+        /// Given up, and its text was removed for its age: it cannot be sent any more.
+        TextPurged = "text_purged",
     }
 }
 
@@ -178,7 +188,7 @@ pub struct DeliveryRow {
     pub attempt_count: u32,
     /// True: a test, not counted in any total.
     pub test: bool,
-    /// The delivery that this one repeats.
+    /// The delivery that this one repeats: the first of all that say the same.
     pub replay_of: Option<DeliveryId>,
     /// When it was queued.
     pub created_at: Time,
@@ -219,8 +229,11 @@ pub struct DeliveryDetail {
     pub explanation: Option<String>,
     /// What can be done.
     pub actions: Vec<Action>,
-    /// The body of every attempt, exactly.
+    /// The body of every attempt, exactly; empty once it was removed for its age.
     pub body: String,
+    /// When body, requests and answers were removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purged_at: Option<Time>,
     /// Oldest first.
     pub attempts: Vec<Attempt>,
 }

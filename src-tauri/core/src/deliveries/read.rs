@@ -75,6 +75,10 @@ impl Reader {
         explain::moment(at, self.now, &self.zone)
     }
 
+    pub(crate) const fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+
     pub(crate) fn row(&self, record: &DeliveryRecord) -> DeliveryRow {
         let who = record
             .who
@@ -132,7 +136,11 @@ impl Reader {
             received_at: row.received_at,
             source: row.source,
             what: events::in_a_few_words(&data),
-            data: RawValue::from_string(data).map_err(Error::internal)?,
+            data: match row.purged_at {
+                Some(_) => None,
+                None => Some(RawValue::from_string(data).map_err(Error::internal)?),
+            },
+            purged_at: row.purged_at,
             deliveries: None,
         })
     }
@@ -188,10 +196,9 @@ impl Hub {
                 let after = beyond || matches!(from, From::Before(_));
                 let mut records = Vec::with_capacity(seqs.len());
                 for seq in &seqs {
-                    // What moved this very moment may fit no more.
-                    records.extend(db::deliveries::at(conn, *seq)?.filter(|record| {
-                        wanted.statuses.is_empty() || wanted.statuses.contains(&record.status)
-                    }));
+                    records.extend(
+                        db::deliveries::at(conn, *seq)?.filter(|record| wanted.fits(record.status)),
+                    );
                 }
                 let (total, total_is_exact) = asked.count(conn, look)?;
                 Ok(DeliveryPage {
@@ -275,8 +282,9 @@ impl Hub {
                         )
                     }),
                     explanation,
-                    actions: super::act::actions(record.status, record.reason, record.failure.as_ref()),
+                    actions: super::act::actions(&record),
                     body,
+                    purged_at: record.purged_at,
                     attempts,
                     row,
                 })

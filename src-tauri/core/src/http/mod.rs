@@ -4,6 +4,7 @@
 //! own, one deadline over look-up, connect, headers and body, capped answers.
 
 pub mod guard;
+mod streamed;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -17,6 +18,7 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::error::{Error, Result};
 use crate::outcome::{Code, Failure, Trouble};
+pub(crate) use streamed::Streams;
 
 /// What of an answer is read and kept.
 pub const MAX_ANSWER_BYTES: usize = 64 * 1024;
@@ -269,6 +271,11 @@ impl Resolve for GuardedResolver {
             Ok(addresses)
         })
     }
+}
+
+/// What cut an answer short, if `error` is of the client at all.
+pub(crate) fn broken(error: &(dyn std::error::Error + 'static)) -> Option<Failure> {
+    error.downcast_ref::<reqwest::Error>().map(classify)
 }
 
 /// What a client's error means, found by walking down its causes.

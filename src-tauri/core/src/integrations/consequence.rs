@@ -47,10 +47,21 @@ const fn refused(detail: Detail) -> Consequence {
         | Detail::AccountClosed
         | Detail::OnTrial
         | Detail::CountryClosed
-        | Detail::Unregistered => Hold(Reason::NeedsSetup),
+        | Detail::Unregistered
+        | Detail::NotPermitted
+        | Detail::NoSuchBucket
+        | Detail::WrongRegion
+        | Detail::ClockAhead
+        | Detail::ClockBehind
+        | Detail::Full => Hold(Reason::NeedsSetup),
         Detail::MayNotSend => Hold(Reason::NeedsCredentials),
-        Detail::TooLarge | Detail::Malformed | Detail::AttachmentMissing => Fail,
-        Detail::AnsweredStop
+        Detail::TooLarge
+        | Detail::Malformed
+        | Detail::AttachmentMissing
+        | Detail::NoSuchFile
+        | Detail::BrokeOff
+        | Detail::NotKept
+        | Detail::AnsweredStop
         | Detail::BadNumber
         | Detail::NoWay
         | Detail::PhoneOff
@@ -58,7 +69,7 @@ const fn refused(detail: Detail) -> Consequence {
         | Detail::CarrierBusy
         | Detail::CalledOff
         | Detail::NotDelivered => Fail,
-        Detail::NotTheProvider => Retry,
+        Detail::NotTheProvider | Detail::Changed | Detail::Stalled => Retry,
     }
 }
 
@@ -72,7 +83,8 @@ const fn lost(kind: Kind) -> Consequence {
 }
 
 /// True when a failure says something of the person at the other end, or of this one delivery, and
-/// nothing of the provider: others go through all the same.
+/// nothing of the provider: others go through all the same, and what was to be sent may not have
+/// been there, or not whole.
 pub(crate) const fn concerns_one(failure: &Failure) -> bool {
     match failure.args.detail {
         Some(
@@ -86,7 +98,10 @@ pub(crate) const fn concerns_one(failure: &Failure) -> bool {
             | Detail::CarrierBlocked
             | Detail::CarrierBusy
             | Detail::CalledOff
-            | Detail::NotDelivered,
+            | Detail::NotDelivered
+            | Detail::BrokeOff
+            | Detail::NotKept
+            | Detail::AttachmentMissing,
         ) => true,
         _ => false,
     }

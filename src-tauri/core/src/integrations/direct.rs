@@ -17,7 +17,7 @@ use crate::deliveries::{Reason, Status};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::{Outgoing, Sending, finish, record_send};
+use crate::outbox::{Carries, Outgoing, Sending, finish, record_send};
 use crate::outcome::{Code, Graceful};
 
 /// How long a caller waits for the first try.
@@ -70,6 +70,7 @@ impl Hub {
             kind: Kind::Email,
             event_type: "email.send",
             data: request.into(),
+            carries: Carries::Data,
             recipient: message.recipient(),
             idempotency_key: message.idempotency_key.clone(),
             source: source.to_owned(),

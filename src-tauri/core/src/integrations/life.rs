@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::consequence::{self, Consequence};
 use super::email::{self, Message, sendgrid};
-use super::sms::{self, number, twilio};
 use super::kept::Kept;
-use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, words};
+use super::sms::{self, number, twilio};
+use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, storage, words};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
@@ -21,7 +21,7 @@ use crate::deliveries::Reason;
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::{Sending, finish, record_test};
+use crate::outbox::{Carries, Sending, finish, record_test};
 use crate::outcome::{Code, Failure, Graceful};
 
 /// Whom to send a test to; nobody is only a look at the key.
@@ -162,6 +162,24 @@ impl Hub {
                     test_to: setup.test_to,
                 }
             }
+            Setup::Storage(setup) => {
+                let settings = storage::Settings::new(&setup);
+                let mut wrong = settings.check();
+                wrong.extend(required(storage::KEY_ID, &setup.access_key_id));
+                wrong.extend(required(storage::SECRET, &setup.secret_access_key));
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let secrets = [
+                    (storage::KEY_ID, &setup.access_key_id.0),
+                    (storage::SECRET, &setup.secret_access_key.0),
+                ];
+                Candidate {
+                    kept: Kept::new(settings.base_url(), secrets),
+                    settings: Settings::Storage(settings),
+                    test_to: None,
+                }
+            }
             Setup::Sms(setup) => {
                 let settings = sms::Settings::new(&setup);
                 let mut wrong = settings.check();
@@ -263,6 +281,49 @@ impl Hub {
                     switches,
                     kept.map(Ok).or_else(|| moved.then_some(Err(()))),
                 )
+            }
+            Patch::Storage(patch) => {
+                let row = self.integration_row(workspace, Kind::Storage).await?;
+                let Settings::Storage(before) = row.settings else {
+                    return Err(unknown(Kind::Storage));
+                };
+                let mut settings = before.clone();
+                settings.apply(&patch);
+                let mut wrong = settings.check();
+                let keys = [
+                    (storage::KEY_ID, &patch.access_key_id),
+                    (storage::SECRET, &patch.secret_access_key),
+                ];
+                wrong.extend(
+                    keys.iter()
+                        .filter_map(|(path, key)| required(path, key.as_ref()?)),
+                );
+                let url = settings.base_url().to_owned();
+                let elsewhere = !Kept::new(before.base_url(), []).may_go_to(&url);
+                let replaced = keys.iter().any(|(_, key)| key.is_some());
+                if wrong.is_empty() && (elsewhere || replaced) {
+                    wrong.extend(keys.iter().rev().filter(|(_, key)| key.is_none()).map(|(path, _)| {
+                        let sentence = if elsewhere {
+                            "The keys were entered for another address, and go nowhere else. Enter both again."
+                        } else {
+                            "An access key has two parts. Enter both."
+                        };
+                        FieldError::new(*path, "secret_required", sentence)
+                    }));
+                }
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let switches = patch.switches();
+                let kept = match (&patch.access_key_id, &patch.secret_access_key) {
+                    (Some(id), Some(secret)) => Some(Ok(Kept::new(
+                        &url,
+                        [(storage::KEY_ID, &id.0), (storage::SECRET, &secret.0)],
+                    ))),
+                    // Another bucket or region: tried with the keys that are kept.
+                    _ => (settings != before).then_some(Err(())),
+                };
+                (Settings::Storage(settings), switches, kept)
             }
         };
         let kept = match secret {
@@ -481,6 +542,13 @@ impl Hub {
                     Err(failure) => Err(failure),
                 }
             }
+            Settings::Storage(settings) => match self.open_storage(settings, &candidate.kept) {
+                Ok(s3) => {
+                    let prefix = storage::key::prefix(&workspace);
+                    s3.test(&prefix).await.map_err(|stopped| stopped.failure)
+                }
+                Err(failure) => Err(failure),
+            },
             Settings::Sms(settings) => self.try_sms(settings, &candidate.kept).await,
         };
         if let Err(failure) = looked {
@@ -509,11 +577,14 @@ impl Hub {
                 test_text(to),
                 number::e164(to, settings.country()).unwrap_or_else(|_| to.to_owned()),
             ),
+            // Nobody to send a file to: storing one and deleting it again was the test.
+            Settings::Storage(_) => return Ok((Ok(()), None)),
         };
         let sending = Sending {
             kind: candidate.settings.kind(),
             event_type,
             data: data.into(),
+            carries: Carries::Data,
             recipient,
             idempotency_key: None,
             source: "test".into(),
@@ -641,7 +712,10 @@ fn went_well(kind: Kind, sent: bool) -> String {
     } else {
         match kind {
             Kind::Email => format!("{who} knows your key and lets it send."),
-            _ => format!("{who} knows your key."),
+            Kind::Storage => {
+                format!("{who} knows your key. A small file was stored there and deleted again.")
+            }
+            Kind::Sms | Kind::Calendar => format!("{who} knows your key."),
         }
     }
 }

@@ -14,6 +14,7 @@ mod life;
 mod read;
 pub(crate) mod send;
 pub mod sms;
+pub mod storage;
 pub(crate) mod words;
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -110,7 +111,7 @@ impl Kind {
             Self::Email => "SendGrid",
             Self::Sms => "Twilio",
             Self::Calendar => "Google Calendar",
-            Self::Storage => "Your storage",
+            Self::Storage => "S3 storage",
         }
     }
 
@@ -137,7 +138,8 @@ impl Kind {
         match self {
             Self::Email => email::fields(),
             Self::Sms => sms::fields(),
-            Self::Calendar | Self::Storage => Vec::new(),
+            Self::Storage => storage::fields(),
+            Self::Calendar => Vec::new(),
         }
     }
 }
@@ -297,6 +299,8 @@ impl Field {
 pub enum Setup {
     /// `POST /api/integrations/email`
     Email(email::Setup),
+    /// `POST /api/integrations/storage`
+    Storage(storage::Setup),
     /// `POST /api/integrations/sms`
     Sms(sms::Setup),
 }
@@ -306,6 +310,8 @@ pub enum Setup {
 pub enum Patch {
     /// `PATCH /api/integrations/email`
     Email(email::Patch),
+    /// `PATCH /api/integrations/storage`
+    Storage(storage::Patch),
     /// `PATCH /api/integrations/sms`
     Sms(sms::Patch),
 }
@@ -321,6 +327,7 @@ pub(crate) struct Switches {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settings {
     Email(email::Settings),
+    Storage(storage::Settings),
     Sms(sms::Settings),
 }
 
@@ -328,6 +335,7 @@ impl Settings {
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Email(_) => Kind::Email,
+            Self::Storage(_) => Kind::Storage,
             Self::Sms(_) => Kind::Sms,
         }
     }
@@ -336,6 +344,7 @@ impl Settings {
     pub(crate) fn base_url(&self) -> &str {
         match self {
             Self::Email(settings) => &settings.api_base_url,
+            Self::Storage(settings) => settings.base_url(),
             Self::Sms(settings) => &settings.api_base_url,
         }
     }
@@ -344,7 +353,7 @@ impl Settings {
     pub(crate) fn into_sms(self) -> Option<sms::Settings> {
         match self {
             Self::Sms(settings) => Some(settings),
-            Self::Email(_) => None,
+            _ => None,
         }
     }
 
@@ -352,6 +361,7 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         match self {
             Self::Email(settings) => serde_json::to_string(settings),
+            Self::Storage(settings) => serde_json::to_string(settings),
             Self::Sms(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
@@ -362,7 +372,8 @@ impl Settings {
         match kind {
             Kind::Email => crate::db::json(text).map(Self::Email),
             Kind::Sms => crate::db::json(text).map(Self::Sms),
-            Kind::Calendar | Kind::Storage => Err(rusqlite::Error::InvalidQuery),
+            Kind::Storage => crate::db::json(text).map(Self::Storage),
+            Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
         }
     }
 }

@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde::Serialize;
 
+use super::storage::presets::{PRESETS, Preset};
 use super::{Field, Kind, Settings, WhenPaused, words};
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
@@ -152,6 +153,12 @@ integration!(
         region: Option<String>,
         /// Where it is, if not AWS.
         endpoint: Option<String>,
+        /// Whether the bucket stands in the path.
+        path_style: Option<bool>,
+        /// Whether it may be on the own network or computer.
+        allow_private_network: Option<bool>,
+        /// Storages that are well known, with what to fill in for them.
+        presets: Vec<Preset>,
     }
 );
 
@@ -184,6 +191,11 @@ impl Hub {
                 };
                 let (sms, texts) = look(Kind::Sms)?;
                 let texts = texts.and_then(Settings::into_sms);
+                let (storage, bucket) = look(Kind::Storage)?;
+                let bucket = match bucket {
+                    Some(Settings::Storage(settings)) => Some(settings),
+                    _ => None,
+                };
                 Ok(Integrations {
                     email: EmailIntegration {
                         standing: email,
@@ -198,9 +210,7 @@ impl Hub {
                         messaging_service_sid: texts
                             .as_ref()
                             .and_then(|s| s.messaging_service_sid.clone()),
-                        country: texts
-                            .as_ref()
-                            .and_then(|s| s.country().map(str::to_owned)),
+                        country: texts.as_ref().and_then(|s| s.country().map(str::to_owned)),
                         api_base_url: texts.map(|s| s.api_base_url),
                     },
                     calendar: CalendarIntegration {
@@ -210,10 +220,13 @@ impl Hub {
                         scopes: Vec::new(),
                     },
                     storage: StorageIntegration {
-                        standing: look(Kind::Storage)?.0,
-                        bucket_name: None,
-                        region: None,
-                        endpoint: None,
+                        standing: storage,
+                        bucket_name: bucket.as_ref().map(|s| s.bucket_name.clone()),
+                        region: bucket.as_ref().map(|s| s.region.clone()),
+                        endpoint: bucket.as_ref().and_then(|s| s.endpoint.clone()),
+                        path_style: bucket.as_ref().map(|s| s.path_style),
+                        allow_private_network: bucket.as_ref().map(|s| s.allow_private_network),
+                        presets: PRESETS.to_vec(),
                     },
                     webhooks: WebhookCounts { total, active },
                 })

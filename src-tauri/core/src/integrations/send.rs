@@ -12,7 +12,7 @@ use crate::http::guard::{self, Class};
 use crate::hub::Hub;
 use crate::ids::WorkspaceId;
 use crate::outbox::{Outgoing, network};
-use crate::outcome::{Code, Detail, Failure, Trouble};
+use crate::outcome::{Code, Failure, Trouble};
 pub(crate) use crate::webhooks::send::Sent;
 
 impl Sent {
@@ -74,6 +74,7 @@ impl Hub {
         };
         let mut sent = match settings {
             Settings::Email(settings) => self.send_email_once(out, settings, kept).await,
+            Settings::Storage(settings) => self.store_once(out, settings, kept).await,
             Settings::Sms(settings) => self.send_sms_once(out, settings, kept).await,
         };
         if sent.ended.status.is_none()
@@ -128,11 +129,18 @@ impl Hub {
             return failed(Failure::new(Code::Internal));
         };
         let mut files = Vec::with_capacity(message.attachments.len());
+        let mut room = email::MOST_ATTACHED;
         for file in &message.attachments {
             let base64 = match (&file.content_base64, &file.key) {
-                (Some(content), _) => content.as_str().into(),
-                (None, Some(key)) => match self.stored_file(out.workspace, key).await {
-                    Ok(bytes) => BASE64.encode(bytes).into(),
+                (Some(content), _) => {
+                    room = room.saturating_sub(content.len() / 4 * 3);
+                    content.as_str().into()
+                }
+                (None, Some(key)) => match self.stored_file(out.workspace, key, room).await {
+                    Ok(bytes) => {
+                        room = room.saturating_sub(bytes.len());
+                        BASE64.encode(bytes).into()
+                    }
                     Err(failure) => return failed(failure),
                 },
                 (None, None) => return failed(Failure::new(Code::Internal)),
@@ -148,17 +156,6 @@ impl Hub {
             Some(body) => sendgrid::send(&self.http, base_url, &key, body, self.own_port()).await,
             None => failed(Failure::new(Code::Internal)),
         }
-    }
-
-    /// The bytes of a stored file that is to go with an email.
-    ///
-    /// # Errors
-    /// Always, for now: there is no storage that it could lie in.
-    async fn stored_file(&self, _workspace: WorkspaceId, _key: &str) -> Result<Vec<u8>, Failure> {
-        std::future::ready(Err(
-            Failure::new(Code::Rejected).with(Detail::AttachmentMissing)
-        ))
-        .await
     }
 }
 

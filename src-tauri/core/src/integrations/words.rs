@@ -2,7 +2,7 @@
 
 use super::email::sendgrid;
 use super::sms::twilio;
-use super::{Kind, Link};
+use super::{Kind, Link, storage};
 use crate::deliveries::{Reason, Status};
 use crate::explain;
 use crate::outcome::{Code, Detail, Failure, Trouble};
@@ -28,6 +28,9 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::WrongBaseUrl => format!(
                 "At the address set for {who} is something else; it answered {status}. Check the address."
             ),
+            Detail::TooLarge if kind == Kind::Storage => {
+                format!("This file is larger than {who} takes in one piece. Nothing of it was stored.")
+            }
             Detail::TooLarge if kind == Kind::Sms => format!("This text is too long for {who}. Make it shorter, or send a link."),
             Detail::TooLarge => {
                 format!("This {one} is too large for {who}. Store its files, and send a link.")
@@ -41,6 +44,23 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::AttachmentMissing => {
                 "A file that is to go with it could not be read from your storage.".into()
             }
+            Detail::NotPermitted => format!("{who} knows your key, but does not let it do this in the bucket. Give it the right to list, read, write and delete there, or take another key."),
+            Detail::NoSuchBucket => format!("{who} has no bucket of this name. Check the name, or make the bucket."),
+            Detail::WrongRegion => match &failure.args.name {
+                Some(region) => format!("The bucket lies in another region: {region}. Change the region to that."),
+                None => "The bucket lies in another region. Look at your storage where it lies, and change the region to that.".into(),
+            },
+            Detail::ClockAhead | Detail::ClockBehind => {
+                let minutes = (failure.args.seconds.unwrap_or_default() + 30) / 60;
+                let way = if detail == Detail::ClockAhead { "ahead" } else { "behind" };
+                format!("{who} refused it because this computer's clock is off by {minutes} min ({way}). Set the clock, then test the connection.")
+            }
+            Detail::NoSuchFile => format!("{who} has no such file."),
+            Detail::Full => format!("{who} has no more room, or your plan allows no more. Make room there; then test the connection."),
+            Detail::Changed => format!("What reached {who}, or came back from there, was not what had been sent. Nothing of it is used."),
+            Detail::BrokeOff => "The file broke off before it was whole. Nothing of it was stored; send it again.".into(),
+            Detail::Stalled => format!("Nothing moved on the way to {who} for {} s.", failure.args.seconds.unwrap_or_default()),
+            Detail::NotKept => "Files over 256 KiB are not kept here when storing them fails. Send it again.".into(),
             Detail::OnTrial => format!("Your {who} account is on trial: it texts only numbers that you verified there. End the trial, or verify this number; then test the connection."),
             Detail::AccountClosed => format!("Your {who} account is suspended or closed. See to it there; then test the connection."),
             Detail::AnsweredStop => "This person answered STOP. We will not text them.".into(),
@@ -56,8 +76,12 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
         };
     }
     match (failure.code, failure.args.trouble) {
-        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!("The text went to {who}, and the answer got lost. It is looked for there before it is sent again."),
-        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!("Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."),
+        (_, Some(Trouble::AnswerLost)) if kind == Kind::Sms => format!(
+            "The text went to {who}, and the answer got lost. It is looked for there before it is sent again."
+        ),
+        (_, Some(Trouble::Interrupted)) if kind == Kind::Sms => format!(
+            "Signalbox could not learn whether {who} took the text. It is looked for there before it is sent again."
+        ),
         (_, Some(Trouble::AnswerLost)) => format!(
             "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
         ),
@@ -82,7 +106,8 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
         Kind::Sms => body.and_then(twilio::own_words),
-        Kind::Calendar | Kind::Storage => None,
+        Kind::Storage => body.and_then(storage::own_words),
+        Kind::Calendar => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
@@ -103,8 +128,9 @@ pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
         (Kind::Sms, Some(Detail::CountryClosed), _) => ("Allow the country", twilio::COUNTRIES),
         (Kind::Sms, Some(Detail::Unregistered), _) => ("Register the number", twilio::REGISTRATION),
         (Kind::Sms, Some(Detail::CarrierBlocked), _) => ("Explain", twilio::FILTERING),
-        (Kind::Sms, Some(Detail::MayNotSend), _)
-        | (Kind::Sms, None, Code::CredentialsRejected) => ("Open Twilio", twilio::CONSOLE),
+        (Kind::Sms, Some(Detail::MayNotSend), _) | (Kind::Sms, None, Code::CredentialsRejected) => {
+            ("Open Twilio", twilio::CONSOLE)
+        }
         _ => return None,
     };
     Some(Link {

@@ -14,8 +14,8 @@ use crate::db::tallies::Tally;
 use crate::db::{self, Tx};
 use crate::deliveries::Reason;
 use crate::error::Result;
-use crate::integrations::consequence::{self, Consequence};
 use crate::ids::WorkspaceId;
+use crate::integrations::consequence::{self, Consequence};
 use crate::integrations::{self, Kind};
 use crate::outcome::{Code, Failure, Trouble};
 use crate::webhooks::{PausedReason, Schedule, Settings};
@@ -134,6 +134,9 @@ pub(crate) fn finish(
                 integration_failed(tx, out, settings, ended, now, counted, &mut moved)?;
             }
         }
+    }
+    if matches!(moved, Move::Again(_) | Move::Held(_) | Move::Unknown) && !out.can_be_repeated() {
+        moved = Move::Failed;
     }
     let found_twice;
     let mut ended = ended;
@@ -464,9 +467,9 @@ mod tests {
             .read(|conn| {
                 let mut plans = Vec::new();
                 for sql in [
-                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
+                    "SELECT count(*), min(finished_at) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL AND finished_at > 1 AND finished_at <= 2 AND (code IS 'blocked_address') = 0",
                     "SELECT status_reason, count(*), min(created_at) FROM deliveries WHERE endpoint = 'a' AND status = 'held' GROUP BY status_reason",
-                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0",
+                    "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'failed' AND is_test = 0 AND status_reason IS NULL",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'held'",
                     "SELECT count(*) FROM deliveries WHERE endpoint = 'a' AND status = 'pending'",
                 ] {

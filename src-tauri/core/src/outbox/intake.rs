@@ -370,10 +370,23 @@ pub(crate) struct Sending {
     pub(crate) event_type: &'static str,
     /// The request, exactly.
     pub(crate) data: Box<str>,
+    pub(crate) carries: Carries,
     pub(crate) recipient: String,
     pub(crate) idempotency_key: Option<String>,
     /// Who handed it in.
     pub(crate) source: String,
+}
+
+/// What is sent.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Carries {
+    /// The request itself.
+    Data,
+    /// This, made of the request.
+    Body(Vec<u8>),
+    /// What streams through while it is under way: nothing of it can be held or tried again, and the
+    /// caller sends it.
+    Stream,
 }
 
 /// What was recorded: the delivery, and where no worker runs, its first attempt to be made by the
@@ -421,12 +434,19 @@ pub(crate) fn record_send(
     }
     let endpoint = kind.endpoint(workspace);
     let row = db::integrations::get(tx.conn(), workspace, kind)?;
-    let free = row.as_ref().is_some_and(|row| row.stop().is_none());
-    let claim = match dispatch {
-        Some(_) if free => lanes.claim_new(&endpoint, None),
+    let streams = sending.carries == Carries::Stream;
+    let dispatch = dispatch.filter(|_| !streams);
+    let stop = row.as_ref().map(|row| match row.stop() {
+        // There would be nothing left to send once the cause is gone: it is tried, or skipped.
+        Some(Stop::Hold(_)) if streams && row.is_active => None,
+        Some(Stop::Hold(_)) if streams => Some(Stop::Skip),
+        stop => stop,
+    });
+    let claim = match (&row, dispatch) {
+        (Some(row), Some(_)) if row.stop().is_none() => lanes.claim_new(&endpoint, None),
         _ => None,
     };
-    let state = match row.as_ref().map(|row| row.stop()) {
+    let state = match stop {
         None => NewState::Skipped(Reason::NotConfigured),
         Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
         Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
@@ -527,6 +547,9 @@ fn store(
             now,
         },
     )?;
+    if let Carries::Body(body) = &sending.carries {
+        db::bodies::insert(tx.conn(), id.row(), body)?;
+    }
     tx.announce(Some(workspace), Topic::Deliveries);
     Ok((event_id, id))
 }
@@ -552,7 +575,10 @@ fn first_attempt(
         event_type: sending.event_type.to_owned(),
         subject: None,
         test: trigger == Trigger::Test,
-        body: Bytes::copy_from_slice(sending.data.as_bytes()),
+        body: match &sending.carries {
+            Carries::Data | Carries::Stream => Bytes::copy_from_slice(sending.data.as_bytes()),
+            Carries::Body(body) => Bytes::copy_from_slice(body),
+        },
         damaged: false,
     })
 }

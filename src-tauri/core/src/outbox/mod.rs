@@ -7,8 +7,10 @@
 
 pub(crate) mod finish;
 mod intake;
-pub(crate) use intake::{Dispatch, Sending, record_send, record_test};
+pub(crate) use intake::{Carries, Dispatch, Sending, record_send, record_test};
 pub(crate) mod lanes;
+#[cfg(test)]
+mod model;
 pub(crate) mod network;
 pub mod retry;
 pub(crate) mod target;
@@ -42,6 +44,18 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// True: the stored bytes are not what was accepted.
     pub(crate) damaged: bool,
+}
+
+impl Outgoing {
+    /// False for what streamed through: nothing is left that could be sent once more.
+    pub(crate) fn can_be_repeated(&self) -> bool {
+        match &self.target {
+            Target::Integration(settings) if settings.kind() == integrations::Kind::Storage => {
+                integrations::storage::has_bytes(&self.body)
+            }
+            Target::Webhook(_) | Target::Integration(_) => true,
+        }
+    }
 }
 
 /// Where a delivery goes, and how.

@@ -172,4 +172,18 @@ mod tests {
             assert_eq!(read(nonsense), None, "{nonsense}");
         }
     }
+
+    proptest::proptest! {
+        #[test]
+        fn gaps_rise_and_are_bounded_and_as_many_as_were_asked_for(attempts in 0_u32..=20, delay_ms in 100_u32..=3_600_000, standard: bool, jitter in 0.0..1.0) {
+            let schedule = if standard { Schedule::Standard } else { Schedule::Exponential };
+            let policy = Policy { attempts, delay_ms, schedule };
+            let even = gaps(policy, 0.0);
+            assert_eq!(even.len(), attempts as usize);
+            assert!(even.is_sorted(), "{even:?}");
+            for (gap, even) in gaps(policy, jitter).into_iter().zip(even) {
+                assert!((even..=even + even / 10).contains(&gap) && gap <= LONGEST_MS + LONGEST_MS / 10);
+            }
+        }
+    }
 }

@@ -226,7 +226,7 @@ impl Hub {
 
     /// Takes up attempts that nobody waits for any more: all (`None`, at the start), or those whose
     /// lease ran out. They are told again under the same id, and the broken try does not count.
-    async fn recover(&self, expired_at: Option<Time>) -> Result<()> {
+    pub(super) async fn recover(&self, expired_at: Option<Time>) -> Result<()> {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| {
@@ -405,7 +405,7 @@ fn outgoing(
     }
 }
 
-fn claim_for(
+pub(super) fn claim_for(
     tx: &mut Tx<'_>,
     endpoint: &Arc<str>,
     mut claims: Vec<Claim>,

@@ -16,7 +16,7 @@ use crate::error::FieldError;
 
 /// The most people one email goes to, and the most that its files may hold together.
 const MOST_RECIPIENTS: usize = 1_000;
-const MOST_ATTACHED: usize = 20 * 1024 * 1024;
+pub(crate) const MOST_ATTACHED: usize = 20 * 1024 * 1024;
 /// RFC 5322, section 2.1.1: the longest line.
 const LONGEST_LINE: usize = 998;
 /// The longest idempotency key, as of events.

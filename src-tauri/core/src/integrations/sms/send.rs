@@ -27,7 +27,7 @@ use crate::integrations::kept::Kept;
 use crate::integrations::send::{Sent, provider_url};
 use crate::integrations::{Kind, words};
 use crate::outbox::finish::{self, Whose};
-use crate::outbox::{Outgoing, Sending, retry, target};
+use crate::outbox::{Carries, Outgoing, Sending, retry, target};
 use crate::outcome::{Code, Detail, Failure, Graceful, Trouble};
 use crate::webhooks::headers::MASK;
 
@@ -145,6 +145,7 @@ impl Hub {
             kind: Kind::Sms,
             event_type: "sms.send",
             data: request.into(),
+            carries: Carries::Data,
             recipient: number::e164(&message.to, country).unwrap_or_else(|_| message.to.clone()),
             idempotency_key: message.idempotency_key.clone(),
             source: source.to_owned(),
