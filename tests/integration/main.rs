@@ -12,6 +12,7 @@
 mod certificates;
 mod cli;
 mod deliveries;
+mod email;
 mod events;
 mod filters;
 mod guard;

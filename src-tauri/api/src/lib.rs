@@ -9,6 +9,7 @@ mod deliveries;
 pub mod edge;
 mod events;
 mod guard;
+mod integrations;
 mod overview;
 mod page;
 mod problem;

@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::Serialize;
 use signalbox_core::Hub;
 use signalbox_core::hub::Finding;
-use signalbox_core::today::{Connection, Health, Integrations, Today};
+use signalbox_core::today::{Connection, Health, Today};
 
 use crate::DEFAULT_PORT;
 use crate::problem::Result;
@@ -17,15 +17,6 @@ use crate::request::Caller;
 #[utoipa::path(get, path = "/api/health", operation_id = "getHealth", tag = "overview", responses((status = 200, body = Health)))]
 pub(crate) async fn health(State(hub): State<Arc<Hub>>, caller: Caller) -> Result<Json<Health>> {
     Ok(Json(hub.health(caller.workspace).await?))
-}
-
-/// What is set up.
-#[utoipa::path(get, path = "/api/integrations", operation_id = "listIntegrations", tag = "overview", responses((status = 200, body = Integrations)))]
-pub(crate) async fn integrations(
-    State(hub): State<Arc<Hub>>,
-    caller: Caller,
-) -> Result<Json<Integrations>> {
-    Ok(Json(hub.integrations(caller.workspace).await?))
 }
 
 /// What *Today* shows.

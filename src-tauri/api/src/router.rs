@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, overview, problems, snippets, tokens, webhooks,
+    Changed, changes, deliveries, events, integrations, overview, problems, snippets, tokens, webhooks,
     workspaces,
 };
 
@@ -34,11 +34,18 @@ struct Description;
 fn routes() -> OpenApiRouter<Arc<Hub>> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(overview::health))
-        .routes(routes!(overview::integrations))
         .routes(routes!(overview::today))
         .routes(routes!(overview::connection))
         .routes(routes!(overview::settings))
         .routes(routes!(overview::doctor))
+        .routes(routes!(integrations::list))
+        .routes(routes!(
+            integrations::configure,
+            integrations::update,
+            integrations::disconnect
+        ))
+        .routes(routes!(integrations::test))
+        .routes(routes!(integrations::send_email))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))

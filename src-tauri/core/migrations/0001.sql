@@ -71,6 +71,34 @@ CREATE TABLE webhooks (
 ) STRICT;
 CREATE INDEX webhooks_of_workspace ON webhooks (workspace_id) WHERE deleted_at IS NULL;
 
+-- One row for each service the owner connected. Its secrets are in the key store, under its kind.
+CREATE TABLE integrations (
+  workspace_id      TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  kind              TEXT NOT NULL CHECK (kind IN ('email', 'sms', 'calendar', 'storage')),
+  provider          TEXT NOT NULL,
+  -- All that is no secret; its members are the kind's own.
+  settings          TEXT NOT NULL CHECK (json_valid(settings)),
+  is_active         INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+  -- What happens meanwhile while it is not active.
+  when_paused       TEXT NOT NULL CHECK (when_paused IN ('hold', 'skip')),
+  -- What the provider wants of the owner before anything else goes out.
+  needs             TEXT CHECK (needs IN ('needs_credentials', 'needs_setup', 'needs_sign_in')),
+  last_tested       INTEGER,
+  test_status       TEXT CHECK (test_status IN ('success', 'failed')),
+  test_code         TEXT,
+  test_args         TEXT,
+  succeeded         INTEGER NOT NULL DEFAULT 0,
+  failed            INTEGER NOT NULL DEFAULT 0,
+  last_triggered_at INTEGER,
+  last_success_at   INTEGER,
+  last_code         TEXT,
+  last_args         TEXT,
+  failing_tries     INTEGER NOT NULL DEFAULT 0,
+  failing_since     INTEGER,
+  created_at        INTEGER NOT NULL,
+  PRIMARY KEY (workspace_id, kind)
+) STRICT, WITHOUT ROWID;
+
 -- An event's and a delivery's id carry `seq` (see ids.rs): it is found without an index.
 CREATE TABLE events (
   seq             INTEGER PRIMARY KEY,
@@ -102,7 +130,7 @@ CREATE TABLE deliveries (
   -- The event's row. No foreign key: to look whether one is kept would need an index of all.
   event_seq     INTEGER NOT NULL,
   channel       TEXT NOT NULL CHECK (channel = 'webhook' OR channel = 'email' OR channel = 'sms' OR channel = 'calendar' OR channel = 'storage'),
-  -- Where it goes: the webhook's id; for an integration its kind. Named like the item of its secret.
+  -- Where it goes: the webhook's id; for an integration its kind and workspace, `email.ws_…`.
   endpoint      TEXT NOT NULL,
   event_type    TEXT NOT NULL,
   subject       TEXT,
@@ -118,6 +146,8 @@ CREATE TABLE deliveries (
   -- The number of the attempt that is under way: only it may move this row.
   lease         INTEGER,
   lease_until   INTEGER,
+  -- It was accepted, and its final status is asked for at this time.
+  check_at      INTEGER,
   attempts      INTEGER NOT NULL DEFAULT 0,
   -- Attempts that count towards the schedule: not those that ended offline or with the process.
   tries         INTEGER NOT NULL DEFAULT 0,
@@ -128,11 +158,14 @@ CREATE TABLE deliveries (
   created_at    INTEGER NOT NULL,
   finished_at   INTEGER,
   delivered_at  INTEGER,
+  -- What the provider calls it: a message id, an entry, a key.
+  provider_id   TEXT,
   CHECK ((status = 'pending') = (due_at IS NOT NULL)),
-  CHECK ((status = 'sending') = (lease IS NOT NULL)),
+  CHECK ((status = 'sending') = (lease IS NOT NULL OR check_at IS NOT NULL)),
   CHECK ((status = 'sending' OR status = 'pending' OR status = 'held' OR status = 'unknown') = (finished_at IS NULL))
 ) STRICT;
 CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
+CREATE INDEX deliveries_to_check ON deliveries (check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
   WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';

@@ -21,6 +21,16 @@ use crate::ids::EventId;
 pub const MAX_DATA_BYTES: usize = 256 * 1024;
 /// The type of the events that tests send; nobody can record one.
 pub const TEST_TYPE: &str = "webhook.test";
+/// The types of what is handed in to be sent by itself. Nobody can record or declare one, and lists
+/// of events hold them only when asked for by type.
+pub const RESERVED: [&str; 6] = [
+    "email.send",
+    "sms.send",
+    "storage.put",
+    "calendar.create",
+    "calendar.update",
+    "calendar.delete",
+];
 /// The members of `data` that an event may be about, in the order in which they are looked for.
 const SUBJECT_MEMBERS: [&str; 6] = [
     "bookingId",
@@ -155,6 +165,12 @@ pub fn built_in() -> &'static [EventType] {
         serde_json::from_str(include_str!("event_types.json")).unwrap_or_default()
     });
     &CATALOGUE
+}
+
+/// True for a type of [`RESERVED`].
+#[must_use]
+pub fn is_reserved(name: &str) -> bool {
+    RESERVED.contains(&name)
 }
 
 /// True when `name` may be declared: `[a-z0-9_]+(\.[a-z0-9_]+)+`, at most 100 characters.

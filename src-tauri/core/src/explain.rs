@@ -6,8 +6,11 @@
 use serde::Serialize;
 
 use crate::clock::Time;
+use crate::db::attempts::Ended;
 use crate::deliveries::{Channel, Reason, Status};
+use crate::integrations::{Kind, words};
 use crate::outcome::{Code, Failure, Trouble};
+use crate::receivers;
 
 /// How a thing stands: a word, a shape for those who see no colour, a role for colour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -135,18 +138,41 @@ pub fn delivery_state(
 
 /// How one attempt ended, as plate and word.
 #[must_use]
-pub fn attempt_state(ended: bool, failure: Option<&Failure>) -> State {
+pub fn attempt_state(channel: Channel, ended: bool, failure: Option<&Failure>) -> State {
     match (ended, failure) {
         (false, _) => State::new("Sending", Shape::ArrowOpen, Role::Accent),
-        (true, None) => State::new("Received", Shape::TickFilled, Role::Success),
+        (true, None) => delivery_state(Status::Success, None, channel, true, None),
         (true, Some(failure)) => match failure.code {
             Code::Offline => State::new("No internet", Shape::GapSquare, Role::Waiting),
             Code::KeychainUnavailable => State::new("Held", Shape::BarsSquareFilled, Role::Held),
-            _ if failure.args.trouble == Some(Trouble::Interrupted) => {
+            _ if matches!(
+                failure.args.trouble,
+                Some(Trouble::Interrupted | Trouble::AnswerLost)
+            ) =>
+            {
                 State::new("Not known", Shape::DiamondQuestion, Role::Unknown)
             }
             _ => State::new("Failed", Shape::OctagonBar, Role::Failed),
         },
+    }
+}
+
+/// What went wrong on the way of a channel, as a sentence; `who` is the receiver of a webhook.
+#[must_use]
+pub fn failed(channel: Channel, failure: &Failure, who: &str) -> String {
+    match Kind::of(channel) {
+        None => self::failure(failure, who),
+        Some(kind) => words::failure(kind, failure),
+    }
+}
+
+/// What an attempt met, in as much detail as the answer gives; none when it got through.
+pub(crate) fn ended(channel: Channel, ended: &Ended, who: &str) -> Option<String> {
+    match Kind::of(channel) {
+        None => receivers::failure(ended, who),
+        Some(kind) => ended.failure.as_ref().map(|failure| {
+            words::failure_in_full(kind, failure, ended.response_body.as_deref())
+        }),
     }
 }
 
@@ -193,6 +219,7 @@ pub fn failure(failure: &Failure, who: &str) -> String {
             Some(Trouble::Tls) => format!("No secure connection to {who} could be agreed on, so that nothing was sent. Its web server may be too old for this. Its makers must allow TLS 1.2 or newer."),
             Some(Trouble::NotHttp) => format!("What {who} answered is no answer of a web server."),
             Some(Trouble::Interrupted) => format!("Signalbox ended before {who} answered. It is told again, under the same id."),
+            Some(Trouble::AnswerLost) => format!("The answer of {who} got lost."),
             _ => format!("{who} cannot be reached."),
         },
     }
@@ -201,6 +228,7 @@ pub fn failure(failure: &Failure, who: &str) -> String {
 /// What is true of a delivery, in one sentence.
 #[must_use]
 pub fn delivery(
+    channel: Channel,
     status: Status,
     reason: Option<Reason>,
     who: &str,
@@ -214,6 +242,11 @@ pub fn delivery(
         3 => ", on the third try".into(),
         n => format!(", on try {n}"),
     };
+    if let Some(kind) = Kind::of(channel)
+        && let Some(sentence) = words::delivery(kind, status, reason, who, finished, &nth)
+    {
+        return sentence;
+    }
     match status {
         Status::Success => format!("Received by {who} at {}{nth}.", finished.unwrap_or("once")),
         Status::Sending => format!("Being sent to {who} now."),

@@ -1,7 +1,7 @@
 //! Signalbox's core: everything that matters, no window, no server.
 //!
 //! Every use case is one method on [`Hub`]. Around it, from the top down:
-//! [`events`] (what can happen), [`webhooks`] (who is told), `outbox` (what is due, claimed, sent,
+//! [`events`] (what can happen), [`webhooks`] (who is told), [`integrations`] (by whom), `outbox` (what is due, claimed, sent,
 //! finished), [`deliveries`] (what happened: reading the log), `db`, [`secrets`] and [`http`].
 //!
 //! Core knows no shell: environment variables, ports and windows are read once at an edge and
@@ -19,6 +19,7 @@ pub mod explain;
 pub mod http;
 pub mod hub;
 pub mod ids;
+pub mod integrations;
 pub mod outbox;
 pub mod outcome;
 pub mod problems;

@@ -116,6 +116,30 @@ pub enum Trouble {
     SecretMissing,
     /// The stored bytes are not what was accepted.
     Damaged,
+    /// The request was on its way, and the answer never came: it may have been done.
+    AnswerLost,
+}
+
+/// What a provider said, more precisely than by a code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Detail {
+    /// The allowance of the account is used up.
+    OutOfCredits,
+    /// The sender is not verified.
+    SenderUnknown,
+    /// The key is right and has not the right for this.
+    MayNotSend,
+    /// The address of the provider is none of its.
+    WrongBaseUrl,
+    /// Larger than is taken.
+    TooLarge,
+    /// Something in it is not as the provider wants it.
+    Malformed,
+    /// Somebody else answered in the provider's place: a sign-in page of a network, a proxy.
+    NotTheProvider,
+    /// A file that is to go with it is not there, or cannot be read.
+    AttachmentMissing,
 }
 
 /// A code with its arguments, as stored beside an attempt.
@@ -141,6 +165,9 @@ pub struct Args {
     /// How long was waited, or is to be waited, in seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
+    /// What the provider said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Detail>,
 }
 
 impl Failure {
@@ -153,6 +180,7 @@ impl Failure {
                 status: None,
                 trouble: None,
                 seconds: None,
+                detail: None,
             },
         }
     }
@@ -166,6 +194,7 @@ impl Failure {
                 status: Some(status),
                 trouble: None,
                 seconds: None,
+                detail: None,
             },
         }
     }
@@ -179,6 +208,7 @@ impl Failure {
                 status: None,
                 trouble: Some(trouble),
                 seconds: None,
+                detail: None,
             },
         }
     }
@@ -192,8 +222,16 @@ impl Failure {
                 status: None,
                 trouble: None,
                 seconds: Some(seconds),
+                detail: None,
             },
         }
+    }
+
+    /// The same failure, with what the provider said.
+    #[must_use]
+    pub const fn with(mut self, detail: Detail) -> Self {
+        self.args.detail = Some(detail);
+        self
     }
 }
 

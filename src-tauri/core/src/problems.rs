@@ -5,7 +5,7 @@
 //! for a week what was solved.
 
 mod resolve;
-pub(crate) use resolve::facts;
+pub(crate) use resolve::{facts, open};
 
 use std::collections::HashMap;
 
@@ -180,6 +180,7 @@ pub(crate) enum Solution {
     Removed,
     Unlocked,
     SecretChanged,
+    Mended,
 }
 
 impl Solution {
@@ -191,6 +192,7 @@ impl Solution {
             Self::CalledAgain => format!("{who} is called again."),
             Self::Removed => format!("{who} was removed."),
             Self::Unlocked => format!("The key store can be used again: {calls} to {who} went on."),
+            Self::Mended => format!("{who} works again: {n} went on."),
             Self::SecretChanged => format!("The secret of {who} was changed."),
         }
     }

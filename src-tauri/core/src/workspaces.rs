@@ -214,12 +214,14 @@ impl Hub {
             })
             .await?;
         self.forget_tokens();
-        for webhook in webhooks {
+        let items = webhooks.iter().map(ToString::to_string);
+        let kinds = crate::integrations::Kind::ALL.map(|kind| kind.as_str().to_owned());
+        for item in items.chain(kinds) {
             // A secret that cannot be deleted now is an orphan in the key store, not a lost one.
-            if let Err(error) = self.secrets.delete(id, &webhook.to_string()).await {
+            if let Err(error) = self.secrets.delete(id, &item).await {
                 tracing::warn!(
                     ?error,
-                    "a signing secret could not be removed from the key store"
+                    "a secret could not be removed from the key store"
                 );
             }
         }

@@ -52,6 +52,10 @@ pub enum Behaviour {
     CloseAfterAnswer,
     /// Bytes that are no HTTP.
     InvalidHttp,
+    /// This status with a body of that content type: a sign-in page, JSON that breaks off, nothing.
+    Say(u16, &'static str, &'static str),
+    /// What was asked is done, and the connection is closed before the answer.
+    AnswerLost,
 }
 
 impl Behaviour {
@@ -101,6 +105,12 @@ impl Behaviour {
                 let mut response = answer(status(code), r#"{"received":false}"#);
                 let value = HeaderValue::try_from(value).map_err(io::Error::other)?;
                 response.headers_mut().insert(name, value);
+                return Ok(response);
+            }
+            Self::Say(code, kind, body) => {
+                let mut response = answer(status(code), body);
+                let kind = HeaderValue::from_static(kind);
+                response.headers_mut().insert(header::CONTENT_TYPE, kind);
                 return Ok(response);
             }
             Self::Redirect(to) => {

@@ -1,5 +1,7 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
+//! [`SendGrid`] stands in for the provider of that name, as strict as its contract.
+//!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
 //! which a shipped build never can.
@@ -7,7 +9,9 @@
 #[cfg(feature = "faults")]
 mod faults;
 mod receiver;
+mod sendgrid;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
 pub use receiver::{Call, Keep, Receiver, Taken};
+pub use sendgrid::{Email, SendGrid};

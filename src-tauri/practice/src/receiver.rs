@@ -91,9 +91,23 @@ pub struct Receiver {
     accepting: JoinHandle<()>,
 }
 
+/// What is answered to a call, where nothing else is asked for.
+pub(crate) struct Respond {
+    /// The largest body that is taken; a longer one is answered with 413.
+    pub(crate) most: usize,
+    pub(crate) to: Box<dyn Fn(&Call) -> Response<Full<Bytes>> + Send + Sync>,
+}
+
+impl std::fmt::Debug for Respond {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Respond")
+    }
+}
+
 #[derive(Debug)]
 struct Shared {
     keep: Keep,
+    respond: Respond,
     memory: Mutex<Memory>,
     count: watch::Sender<u64>,
     #[cfg(feature = "faults")]
@@ -115,10 +129,24 @@ impl Receiver {
 
     /// Starts on the address and keeps what is asked.
     pub async fn start_keeping(address: impl Into<SocketAddr>, keep: Keep) -> io::Result<Self> {
+        let respond = Respond {
+            most: MAX_BODY_BYTES,
+            to: Box::new(|_| answer(StatusCode::OK, r#"{"received":true}"#)),
+        };
+        Self::start_answering(address, keep, respond).await
+    }
+
+    /// Starts on the address, keeps what is asked and answers as told.
+    pub(crate) async fn start_answering(
+        address: impl Into<SocketAddr>,
+        keep: Keep,
+        respond: Respond,
+    ) -> io::Result<Self> {
         let listener = TcpListener::bind(address.into()).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
             keep,
+            respond,
             memory: Mutex::default(),
             count: watch::Sender::new(0),
             #[cfg(feature = "faults")]
@@ -214,22 +242,14 @@ impl Shared {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn take(&self, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) {
+    fn take(&self, call: Call) {
         {
             let mut memory = self.memory();
             match self.keep {
                 Keep::Last(limit) => {
-                    memory.kept_bytes += body.len();
+                    memory.kept_bytes += call.body.len();
                     let number = *self.count.borrow() + 1;
-                    memory.calls.push_back(Call {
-                        number,
-                        at: SystemTime::now(),
-                        instant: Instant::now(),
-                        method,
-                        uri,
-                        headers,
-                        body,
-                    });
+                    memory.calls.push_back(Call { number, ..call });
                     while memory.calls.len() > limit || memory.kept_bytes > MAX_KEPT_BYTES {
                         let Some(oldest) = memory.calls.pop_front() else {
                             break;
@@ -237,7 +257,7 @@ impl Shared {
                         memory.kept_bytes -= oldest.body.len();
                     }
                 }
-                Keep::Ledger => memory.note(&headers, &body),
+                Keep::Ledger => memory.note(&call.headers, &call.body),
             }
             // Counted under the lock: whoever sees the count also finds the call.
             self.count.send_modify(|count| *count += 1);
@@ -298,19 +318,32 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watch::Receiver
         let take_over = take_over.clone();
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let body = match Limited::new(body, MAX_BODY_BYTES).collect().await {
+            let body = match Limited::new(body, shared.respond.most).collect().await {
                 Ok(collected) => collected.to_bytes(),
                 Err(_) => return Ok(answer(StatusCode::PAYLOAD_TOO_LARGE, "")),
             };
             #[cfg(feature = "faults")]
             let behaviour = shared.switchboard.next(parts.uri.path());
-            shared.take(parts.method, parts.uri, parts.headers, body);
+            let call = Call {
+                number: 0,
+                at: SystemTime::now(),
+                instant: Instant::now(),
+                method: parts.method,
+                uri: parts.uri,
+                headers: parts.headers,
+                body,
+            };
+            shared.take(call.clone());
             #[cfg(feature = "faults")]
             match behaviour {
                 Behaviour::Answer => {}
+                Behaviour::AnswerLost => {
+                    (shared.respond.to)(&call);
+                    return Behaviour::Close.perform(&take_over).await;
+                }
                 behaviour => return behaviour.perform(&take_over).await,
             }
-            Ok::<_, io::Error>(answer(StatusCode::OK, r#"{"received":true}"#))
+            Ok::<_, io::Error>((shared.respond.to)(&call))
         })
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

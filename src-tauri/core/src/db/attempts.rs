@@ -23,6 +23,8 @@ pub(crate) struct Ended {
     pub(crate) response_headers: Option<BTreeMap<String, String>>,
     pub(crate) response_body: Option<Vec<u8>>,
     pub(crate) response_truncated: bool,
+    /// What the provider calls what it took; kept with the delivery.
+    pub(crate) provider_id: Option<String>,
 }
 
 /// An attempt as stored.
@@ -113,6 +115,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 response_headers: headers("response_headers")?,
                 response_body: row.get("response_body")?,
                 response_truncated: row.get("response_truncated")?,
+                provider_id: None,
             },
         })
     })?;

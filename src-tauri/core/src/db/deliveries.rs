@@ -33,8 +33,10 @@ pub(crate) enum NewState {
     Due,
     /// Waits for an earlier one about the same subject.
     AfterEarlier,
-    /// Its webhook is paused.
-    Paused,
+    /// Held from the start, for this reason.
+    Held(Reason),
+    /// Not to be sent, for this reason.
+    Skipped(Reason),
     /// Under way at once, with its first attempt, until this moment at the latest.
     Sending(Time),
 }
@@ -63,6 +65,9 @@ pub(crate) struct DeliveryRecord {
     pub(crate) created_at: Time,
     pub(crate) finished_at: Option<Time>,
     pub(crate) delivered_at: Option<Time>,
+    pub(crate) provider_id: Option<String>,
+    /// True while an attempt is under way, and not only its final status awaited.
+    pub(crate) leased: bool,
 }
 
 const SELECT: &str = "SELECT d.*, e.id AS event_id, w.name AS who FROM deliveries d
@@ -94,6 +99,8 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         created_at: row.get("created_at")?,
         finished_at: row.get("finished_at")?,
         delivered_at: row.get("delivered_at")?,
+        provider_id: row.get("provider_id")?,
+        leased: row.get::<_, Option<u32>>("lease")?.is_some(),
     })
 }
 
@@ -119,13 +126,14 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
             true,
             None,
         ),
-        NewState::Paused => (Status::Held, Some(Reason::Paused), None, false, None),
+        NewState::Held(reason) => (Status::Held, Some(reason), None, false, None),
+        NewState::Skipped(reason) => (Status::Skipped, Some(reason), None, false, None),
         NewState::Sending(until) => (Status::Sending, None, None, false, Some(until)),
     };
     let first_attempt = lease_until.map(|_| 1);
     conn.prepare_cached(
-        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, is_test, trigger, due_at, after_earlier, created_at, lease, lease_until, attempts, finished_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         new.id.row(),
@@ -146,7 +154,8 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
         new.now,
         first_attempt,
         lease_until,
-        first_attempt.unwrap_or(0)
+        first_attempt.unwrap_or(0),
+        (status == Status::Skipped).then_some(new.now)
     ])?;
     Ok(())
 }
@@ -269,6 +278,12 @@ pub(crate) enum Move {
     Held(Reason),
     /// Given up.
     Failed,
+    /// The answer got lost: nobody knows whether it was done.
+    Unknown,
+    /// Accepted; its final status is asked for at this time.
+    Await(Time),
+    /// Not sent after all.
+    Skipped(Reason),
 }
 
 /// Moves a delivery out of its attempt. False when the attempt holds the lease no more: then the
@@ -287,12 +302,19 @@ pub(crate) fn finish(
         Move::Again(at) => (Status::Pending, None, Some(*at), None),
         Move::Held(reason) => (Status::Held, Some(*reason), None, None),
         Move::Failed => (Status::Failed, None, None, Some(now)),
+        Move::Unknown => (Status::Unknown, None, None, None),
+        Move::Await(_) => (Status::Sending, None, None, None),
+        Move::Skipped(reason) => (Status::Skipped, Some(*reason), None, Some(now)),
+    };
+    let check_at = match moved {
+        Move::Await(at) => Some(*at),
+        _ => None,
     };
     let failure = ended.failure.as_ref();
     let changed = conn
         .prepare_cached(
-            "UPDATE deliveries SET status = ?3, status_reason = ?4, due_at = ?5, finished_at = ?6, delivered_at = iif(?3 = 'success', ?6, NULL),
-               lease = NULL, lease_until = NULL, tries = tries + ?7, status_code = ?8, code = ?9, args = ?10, duration_ms = ?11, trigger = iif(trigger = 'manual', 'auto', trigger)
+            "UPDATE deliveries SET status = ?3, status_reason = ?4, due_at = ?5, finished_at = ?6, delivered_at = iif(?3 = 'success' AND channel <> 'email' AND channel <> 'sms', ?6, NULL),
+               lease = NULL, lease_until = NULL, check_at = ?12, provider_id = coalesce(?13, provider_id), tries = tries + ?7, status_code = ?8, code = ?9, args = ?10, duration_ms = ?11, trigger = iif(trigger = 'manual', 'auto', trigger)
              WHERE seq = ?1 AND lease = ?2 AND status = 'sending'",
         )?
         .execute(params![
@@ -306,7 +328,9 @@ pub(crate) fn finish(
             ended.status,
             failure.map(|f| f.code),
             failure.and_then(|f| serde_json::to_string(&f.args).ok()),
-            ended.duration_ms.map(u64::cast_signed)
+            ended.duration_ms.map(u64::cast_signed),
+            check_at,
+            ended.provider_id
         ])?;
     Ok(changed == 1)
 }
@@ -340,7 +364,7 @@ pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u
     let mut statement = conn.prepare(
         "SELECT d.seq, d.lease, d.endpoint FROM workspaces w
          JOIN deliveries d ON d.workspace_id = w.id AND d.status = 'sending' AND d.status <> 'success'
-         WHERE ?1 IS NULL OR d.lease_until < ?1",
+         WHERE d.lease IS NOT NULL AND (?1 IS NULL OR d.lease_until < ?1)",
     )?;
     Ok(statement
         .query_map([at], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
@@ -362,6 +386,28 @@ pub(crate) fn hold_pending(conn: &Connection, endpoint: &str, reason: Reason) ->
         params![endpoint, reason],
     )?;
     Ok(())
+}
+
+/// Closes what is pending at an endpoint: it is not sent.
+pub(crate) fn skip_pending(
+    conn: &Connection,
+    endpoint: &str,
+    reason: Reason,
+    now: Time,
+) -> Result<()> {
+    conn.execute(
+        "UPDATE deliveries SET status = 'skipped', status_reason = ?2, due_at = NULL, after_earlier = 0, finished_at = ?3 WHERE endpoint = ?1 AND status = 'pending'",
+        params![endpoint, reason, now],
+    )?;
+    Ok(())
+}
+
+/// Holds for one reason whatever waits at an endpoint, for the schedule or for a cause; how many.
+pub(crate) fn hold_all(conn: &Connection, endpoint: &str, reason: Reason) -> Result<usize> {
+    Ok(conn.execute(
+        "UPDATE deliveries SET status = 'held', status_reason = ?2, due_at = NULL, after_earlier = 0 WHERE endpoint = ?1 AND (status = 'pending' OR status = 'held')",
+        params![endpoint, reason],
+    )?)
 }
 
 /// Lets go what was held at an endpoint for a reason. Oldest first follows from the row numbers.
@@ -415,6 +461,34 @@ pub(crate) fn cancel_waiting(conn: &Connection, endpoint: &str, now: Time) -> Re
         params![endpoint, now],
     )?;
     Ok(())
+}
+
+// --- what is accepted, and not yet final ---------------------------------------------------------
+
+/// When the next final status is to be asked for.
+pub(crate) fn next_check(conn: &Connection) -> Result<Option<Time>> {
+    Ok(conn
+        .prepare_cached("SELECT min(check_at) FROM deliveries WHERE check_at IS NOT NULL")?
+        .query_row([], |r| r.get(0))?)
+}
+
+/// Takes deliveries whose final status is to be asked for now, and puts the next asking off until
+/// `again`, should this one come to nothing.
+pub(crate) fn take_checks(
+    conn: &Connection,
+    now: Time,
+    again: Time,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let due: Vec<i64> = conn
+        .prepare_cached("SELECT seq FROM deliveries WHERE check_at IS NOT NULL AND check_at <= ? ORDER BY check_at LIMIT ?")?
+        .query_map(params![now, limit as i64], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for seq in &due {
+        conn.prepare_cached("UPDATE deliveries SET check_at = ? WHERE seq = ?")?
+            .execute(params![again, seq])?;
+    }
+    Ok(due)
 }
 
 // --- the log -------------------------------------------------------------------------------------
@@ -540,6 +614,6 @@ pub(crate) fn held_for(conn: &Connection, workspace: WorkspaceId, reason: Reason
 }
 
 pub(crate) fn count_sending(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
-    let count: i64 = conn.query_row("SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'sending' AND status <> 'success'", [workspace], |r| r.get(0))?;
+    let count: i64 = conn.query_row("SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'sending' AND status <> 'success' AND lease IS NOT NULL", [workspace], |r| r.get(0))?;
     Ok(count.cast_unsigned())
 }

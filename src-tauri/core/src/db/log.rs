@@ -144,7 +144,16 @@ impl Asked {
         let mut sql = " AND +t.workspace_id = ? AND +t.type <> ?".to_owned();
         let mut values = vec![text(workspace.to_string()), text(crate::events::TEST_TYPE)];
         let mut facts = Question::default();
-        facts.and_one_of([fact(workspace, "shown", "yes")]);
+        if wanted.event_types.is_empty() {
+            sql.push_str(&format!(
+                " AND +t.type NOT IN ({})",
+                vec!["?"; crate::events::RESERVED.len()].join(", ")
+            ));
+            values.extend(crate::events::RESERVED.iter().map(|name| text(*name)));
+            facts.and_one_of([fact(workspace, "shown", "yes")]);
+        } else {
+            facts.and_one_of(["yes", "asked_for"].map(|shown| fact(workspace, "shown", shown)));
+        }
         for (column, all) in [
             ("type", &wanted.event_types),
             ("subject", &wanted.subject.iter().cloned().collect()),

@@ -9,6 +9,7 @@ pub(crate) mod bodies;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;
+pub(crate) mod integrations;
 pub(crate) mod log;
 pub(crate) mod problems;
 pub(crate) mod search;

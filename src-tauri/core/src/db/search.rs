@@ -705,11 +705,11 @@ pub(super) fn delivery_words(
     };
     let mut words = Words::default();
     let status: Status = row.get(6)?;
+    let channel: Channel = row.get(1)?;
     let subject: Option<String> = row.get(4)?;
     let recipient: String = row.get(5)?;
     if facts {
         let workspace: WorkspaceId = row.get(0)?;
-        let channel: Channel = row.get(1)?;
         for (kind, value) in [
             ("workspace", ""),
             ("channel", channel.as_str()),
@@ -743,12 +743,12 @@ pub(super) fn delivery_words(
             if let Some(body) = &attempt.ended.response_body {
                 words.add(&String::from_utf8_lossy(body));
             }
-            if let Some(error) = crate::receivers::failure(&attempt.ended, &who) {
+            if let Some(error) = crate::explain::ended(channel, &attempt.ended, &who) {
                 words.add(&error);
             }
         }
     } else if let Some(failure) = super::webhooks::failure(row, "code", "args")? {
-        words.add(&crate::explain::failure(&failure, &who));
+        words.add(&crate::explain::failed(channel, &failure, &who));
     }
     Ok(Some((words, status)))
 }
@@ -773,6 +773,8 @@ pub(super) fn event_words(
         let kind: String = row.get(1)?;
         let shown = if kind == crate::events::TEST_TYPE {
             "no"
+        } else if crate::events::is_reserved(&kind) {
+            "asked_for"
         } else {
             "yes"
         };

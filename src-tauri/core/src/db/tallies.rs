@@ -1,9 +1,10 @@
-//! Table `tallies` and the counters of `webhooks`: what ended, added up once per commit.
+//! Table `tallies` and the counters of `webhooks` and `integrations`: what ended, added up once per commit.
 
 use rusqlite::{Connection, params};
 
 use crate::clock::Time;
 use crate::error::Result;
+use crate::outbox::target;
 
 /// A quarter of an hour, in milliseconds: every zone's days begin on one.
 pub(crate) const QUARTER_MS: i64 = 15 * 60 * 1000;
@@ -41,6 +42,15 @@ impl Tally {
     }
 }
 
+macro_rules! counted {
+    () => {
+        "succeeded = succeeded + ?2, failed = failed + ?3,
+         last_triggered_at = coalesce(?4, last_triggered_at), last_success_at = coalesce(?4, last_success_at),
+         last_code = iif(?4 IS NULL, last_code, NULL), last_args = iif(?4 IS NULL, last_args, NULL),
+         failing_tries = iif(?4 IS NULL, failing_tries, 0), failing_since = iif(?4 IS NULL, failing_since, NULL)"
+    };
+}
+
 pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
     for tally in tallies {
         conn.prepare_cached(
@@ -54,19 +64,29 @@ pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
             tally.failed
         ])?;
         // Within one commit the success is taken for the later one.
-        conn.prepare_cached(
-            "UPDATE webhooks SET succeeded = succeeded + ?2, failed = failed + ?3,
-               last_triggered_at = coalesce(?4, last_triggered_at), last_success_at = coalesce(?4, last_success_at),
-               last_code = iif(?4 IS NULL, last_code, NULL), last_args = iif(?4 IS NULL, last_args, NULL),
-               failing_tries = iif(?4 IS NULL, failing_tries, 0), failing_since = iif(?4 IS NULL, failing_since, NULL)
-             WHERE id = ?1",
-        )?
-        .execute(params![
-            tally.endpoint,
-            tally.succeeded,
-            tally.failed,
-            tally.through_at
-        ])?;
+        match target::integration(&tally.endpoint) {
+            None => conn
+                .prepare_cached(concat!("UPDATE webhooks SET ", counted!(), " WHERE id = ?1"))?
+                .execute(params![
+                    tally.endpoint,
+                    tally.succeeded,
+                    tally.failed,
+                    tally.through_at
+                ])?,
+            Some((kind, workspace)) => conn
+                .prepare_cached(concat!(
+                    "UPDATE integrations SET ",
+                    counted!(),
+                    " WHERE workspace_id = ?5 AND kind = ?1"
+                ))?
+                .execute(params![
+                    kind,
+                    tally.succeeded,
+                    tally.failed,
+                    tally.through_at,
+                    workspace
+                ])?,
+        };
     }
     Ok(())
 }

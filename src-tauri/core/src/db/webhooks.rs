@@ -33,6 +33,8 @@ macro_rules! word_in_sql {
     };
 }
 
+pub(super) use word_in_sql;
+
 word_in_sql!(Format);
 word_in_sql!(Schedule);
 word_in_sql!(PausedReason);

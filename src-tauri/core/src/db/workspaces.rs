@@ -58,6 +58,9 @@ pub(crate) fn delete(conn: &Connection, id: WorkspaceId) -> Result<()> {
         "DELETE FROM tallies WHERE endpoint IN (SELECT id FROM webhooks WHERE workspace_id = ?)",
         [id],
     )?;
+    for kind in crate::integrations::Kind::ALL {
+        conn.execute("DELETE FROM tallies WHERE endpoint = ?", [kind.endpoint(id)])?;
+    }
     conn.execute("DELETE FROM deliveries WHERE workspace_id = ?", [id])?;
     conn.execute("DELETE FROM workspaces WHERE id = ?", [id])?;
     Ok(())

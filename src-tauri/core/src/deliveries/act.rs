@@ -1,11 +1,13 @@
 //! What the owner does with one delivery: again, closed, let go.
 
-use super::{DeliveryRow, Reason, Status, Trigger};
+use super::{Channel, DeliveryRow, Reason, Status, Trigger};
 use crate::changes::Topic;
 use crate::db;
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
+use crate::integrations::Kind;
+use crate::outbox::target::{self, Stop};
 
 enum Wish {
     Retry,
@@ -78,11 +80,7 @@ impl Hub {
                         tx.after_commit(move || lanes.look(&endpoint));
                     }
                 } else {
-                    match db::webhooks::by_endpoint(tx.conn(), &row.endpoint)? {
-                        None => return Err(Error::conflict("Its webhook was removed. There is nowhere to send it.")),
-                        Some(w) if w.paused_reason.is_some() => return Err(Error::conflict("Its webhook is paused. Resume that first; then it goes out by itself.")),
-                        Some(_) => {}
-                    }
+                    may_go(tx.conn(), row.channel, &row.endpoint)?;
                     let trigger = if matches!(wish, Wish::Retry) { Trigger::Manual } else { Trigger::Auto };
                     db::deliveries::due_now(tx.conn(), row.seq, now, trigger)?;
                     let endpoint = row.endpoint.clone();
@@ -94,6 +92,21 @@ impl Hub {
             .await?;
         self.delivery_row(workspace, id).await
     }
+}
+
+/// Whether the endpoint of a delivery may be called now.
+fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
+    let provider = Kind::of(channel).map(Kind::provider_name);
+    let found = target::find(conn, endpoint)?;
+    let why = match (found.map(|to| to.stop), provider) {
+        (Some(None), _) => return Ok(()),
+        (None, None) => "Its webhook was removed. There is nowhere to send it.".into(),
+        (None, Some(who)) => format!("{who} is not set up. Set it up first; then it goes out by itself."),
+        (Some(Some(_)), None) => "Its webhook is paused. Resume that first; then it goes out by itself.".into(),
+        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => format!("{who} is paused. Resume it first."),
+        (Some(Some(Stop::Hold(_))), Some(who)) => format!("{who} needs you first. See to that, and test it; then this goes out by itself."),
+    };
+    Err(Error::conflict(why))
 }
 
 /// What the owner can do with a delivery that stands so.

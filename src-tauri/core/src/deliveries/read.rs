@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use super::filter::{From, read_limit};
 use super::{
-    Attempt, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
+    Attempt, Channel, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
     Order, Status,
 };
 use crate::clock::Time;
@@ -22,6 +22,7 @@ use crate::events::{self, Event, EventType};
 use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::integrations::Kind;
 use crate::receivers;
 use crate::webhooks::{send, store::zone};
 
@@ -54,6 +55,15 @@ impl Reader {
         if event_type == events::TEST_TYPE {
             return "Test".into();
         }
+        if events::is_reserved(event_type) {
+            return match event_type {
+                "email.send" => "Email",
+                "sms.send" => "Text",
+                "storage.put" => "File",
+                _ => "Calendar entry",
+            }
+            .into();
+        }
         let known = events::built_in()
             .iter()
             .find(|t| t.name == event_type)
@@ -80,7 +90,10 @@ impl Reader {
                 tried,
                 due.as_deref(),
             ),
-            error: record.failure.as_ref().map(|f| explain::failure(f, &who)),
+            error: record
+                .failure
+                .as_ref()
+                .map(|f| explain::failed(record.channel, f, &who)),
             what: self.title(&record.event_type, record.subject.as_deref()),
             id: record.id,
             channel: record.channel,
@@ -228,6 +241,7 @@ impl Hub {
                 let attempts = db::attempts::of(conn, record.seq)?;
                 let doubt = attempts
                     .last()
+                    .filter(|_| record.channel == Channel::Webhook)
                     .and_then(|a| receivers::doubt(&a.ended, &row.who));
                 let attempts: Vec<Attempt> = attempts
                     .into_iter()
@@ -240,6 +254,7 @@ impl Hub {
                 let explanation = explanation(&record, &row, &attempts, doubt);
                 Ok(DeliveryDetail {
                     sentence: explain::delivery(
+                        record.channel,
                         record.status,
                         record.reason,
                         &row.who,
@@ -338,15 +353,23 @@ fn explanation(
 
 fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attempt {
     let (ended, who) = (row.ended, &of.who);
-    let error = receivers::failure(&ended, who);
+    let error = explain::ended(of.channel, &ended, who);
+    let provider = Kind::of(of.channel).map(Kind::provider_name);
     let summary = match (&error, row.finished_at, ended.status) {
         (Some(error), ..) => error.clone(),
         (None, None, _) => format!("Being sent to {who}."),
+        (None, Some(_), Some(status)) if let Some(provider) = provider => {
+            format!("Accepted by {provider}, which answered {status}.")
+        }
         (None, Some(_), Some(status)) => format!("Received by {who}, which answered {status}."),
         (None, Some(_), None) => format!("Received by {who}."),
     };
     Attempt {
-        state: explain::attempt_state(row.finished_at.is_some(), ended.failure.as_ref()),
+        state: explain::attempt_state(
+            of.channel,
+            row.finished_at.is_some(),
+            ended.failure.as_ref(),
+        ),
         id: row.id,
         number: row.number,
         trigger: row.trigger,
@@ -357,17 +380,15 @@ fn attempt(row: db::attempts::AttemptRow, of: &DeliveryRow, body: &str) -> Attem
         error,
         summary,
         request_url: ended.request_url.unwrap_or_default(),
-        request_headers: ended
-            .signed_at
-            .map(|at| {
-                send::shown(
-                    &of.event_id.to_string(),
-                    &of.event_type,
-                    at,
-                    ended.further_headers,
-                )
-            })
-            .unwrap_or_default(),
+        request_headers: match ended.signed_at {
+            Some(at) => send::shown(
+                &of.event_id.to_string(),
+                &of.event_type,
+                at,
+                ended.further_headers,
+            ),
+            None => ended.further_headers.unwrap_or_default(),
+        },
         request_body: body.to_owned(),
         response_headers: ended.response_headers,
         response_body: ended

@@ -7,11 +7,12 @@ pub mod guard;
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, Method};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::error::{Error, Result};
@@ -74,7 +75,46 @@ impl Http {
     }
 
     /// POSTs, and reads the answer up to [`MAX_ANSWER_BYTES`], all before one deadline.
-    pub(crate) async fn post(&self, call: Call) -> Called {
+    pub(crate) async fn post(&self, mut call: Call) -> Called {
+        let body = std::mem::take(&mut call.body);
+        self.call(Method::POST, call, body.into()).await
+    }
+
+    /// GETs; the call's body is not sent.
+    pub(crate) async fn get(&self, call: Call) -> Called {
+        self.call(Method::GET, call, Bytes::new().into()).await
+    }
+
+    /// POSTs what must not be done twice. When no answer came after the body had been given to the
+    /// connection, the failure says [`Trouble::AnswerLost`]: the other side may have done it.
+    pub(crate) async fn post_once(&self, mut call: Call) -> Called {
+        let (body, on_its_way) = (std::mem::take(&mut call.body), Arc::<AtomicBool>::default());
+        call.headers
+            .insert(http::header::CONTENT_LENGTH, body.len().into());
+        let body = futures_util::stream::once({
+            let on_its_way = on_its_way.clone();
+            async move {
+                on_its_way.store(true, Ordering::SeqCst);
+                Ok::<_, std::convert::Infallible>(body)
+            }
+        });
+        let called = self
+            .call(Method::POST, call, reqwest::Body::wrap_stream(body))
+            .await;
+        match called {
+            Called::Silent(failure)
+                if on_its_way.load(Ordering::SeqCst)
+                    && matches!(failure.code, Code::TimedOut | Code::Unreachable) =>
+            {
+                let mut lost = failure;
+                lost.args.trouble = Some(Trouble::AnswerLost);
+                Called::Silent(lost)
+            }
+            called => called,
+        }
+    }
+
+    async fn call(&self, method: Method, call: Call, body: reqwest::Body) -> Called {
         let seconds = call.timeout.as_secs();
         let deadline = tokio::time::Instant::now() + call.timeout;
         let plain_http = call.url.scheme() == "http";
@@ -86,9 +126,9 @@ impl Http {
             }
         };
         let request = client
-            .post(call.url)
+            .request(method, call.url)
             .headers(call.headers)
-            .body(call.body)
+            .body(body)
             .send();
         let mut response = match tokio::time::timeout_at(deadline, request).await {
             Err(_) => return Called::Silent(Failure::timed_out(seconds)),

@@ -1,8 +1,9 @@
 //! After a call: completing the attempt and moving the delivery, in one transaction.
 
-use super::Outgoing;
 use super::lanes::Lanes;
 use super::retry::{self, Policy};
+use super::target::Stop;
+use super::{Outgoing, Target};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
@@ -11,14 +12,50 @@ use crate::db::tallies::Tally;
 use crate::db::{self, Tx};
 use crate::deliveries::Reason;
 use crate::error::Result;
+use crate::integrations::consequence::{self, Consequence};
+use crate::integrations::{self, Kind};
 use crate::outcome::{Code, Failure, Trouble};
-use crate::webhooks::{PausedReason, Settings};
+use crate::webhooks::{PausedReason, Schedule, Settings};
 
 /// A webhook that only failed for so long, and so often, is paused (contract §3).
 const FAILING_FOR_MS: i64 = 5 * 24 * 60 * 60 * 1000;
 const FAILING_TRIES: u32 = 10;
 
-/// Where a failure moves a delivery, and whether it counts as a try. Pure.
+/// How a delivery of an integration is tried again: the schedule `standard`.
+const THROUGH_A_PROVIDER: Policy = Policy {
+    attempts: 9,
+    delay_ms: 1000,
+    schedule: Schedule::Standard,
+};
+
+/// Where a failure at a provider moves a delivery, and whether it counts as a try. Pure.
+pub(crate) fn decide_for_integration(
+    failure: Option<&Failure>,
+    kind: Kind,
+    tries: u32,
+    test: bool,
+    now: Time,
+    hint: Option<Time>,
+    jitter: f64,
+) -> (Move, bool) {
+    let Some(failure) = failure else {
+        return (Move::Success, true);
+    };
+    match consequence::of(kind, failure) {
+        _ if test => (Move::Failed, true),
+        Consequence::Retry => {
+            match retry::next_attempt(THROUGH_A_PROVIDER, tries + 1, now, hint, jitter) {
+                Some(at) => (Move::Again(at), true),
+                None => (Move::Failed, true),
+            }
+        }
+        Consequence::Hold(reason) => (Move::Held(reason), false),
+        Consequence::Fail => (Move::Failed, true),
+        Consequence::Unknown => (Move::Unknown, true),
+    }
+}
+
+/// Where a failure at a webhook moves a delivery, and whether it counts as a try. Pure.
 pub(crate) fn decide(
     failure: Option<&Failure>,
     settings: &Settings,
@@ -73,45 +110,22 @@ pub(crate) fn finish(
         None => 0,
     };
     let hint = retry_after.and_then(|text| retry::retry_after(text, now));
-    let (mut moved, counted) = decide(
-        ended.failure.as_ref(),
-        &out.settings,
-        tries,
-        out.test,
-        now,
-        hint,
-        jitter,
-    );
-    if let (Some(failure), false, true) = (&ended.failure, out.test, counted) {
-        db::webhooks::tried_in_vain(tx.conn(), &out.endpoint, now, failure)?;
-    }
-    if ended.failure.is_some() && !out.test {
-        let webhook = db::webhooks::by_endpoint(tx.conn(), &out.endpoint)?;
-        let paused = match &webhook {
-            None => true,
-            Some(w) if w.paused_reason.is_some() => true,
-            Some(w) => {
-                let reason = if ended.status == Some(410) {
-                    Some(PausedReason::Gone)
-                } else if w.failing_tries >= FAILING_TRIES
-                    && w.failing_since
-                        .is_some_and(|since| now.ms_since(since) >= FAILING_FOR_MS)
-                {
-                    Some(PausedReason::Failing)
-                } else {
-                    None
-                };
-                if let Some(reason) = reason {
-                    db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason), now)?;
-                    db::deliveries::hold_pending(tx.conn(), &out.endpoint, Reason::Paused)?;
-                    tx.webhooks_changed();
-                    tx.announce(Some(out.workspace), Topic::Webhooks);
-                }
-                reason.is_some()
+    let failure = ended.failure.as_ref();
+    let (mut moved, counted) = match &out.target {
+        Target::Webhook(settings) => decide(failure, settings, tries, out.test, now, hint, jitter),
+        Target::Integration(settings) => {
+            let kind = settings.kind();
+            decide_for_integration(failure, kind, tries, out.test, now, hint, jitter)
+        }
+    };
+    if let (Some(failure), false) = (failure, out.test) {
+        match &out.target {
+            Target::Webhook(_) => {
+                webhook_failed(tx, out, ended, failure, now, counted, &mut moved)?;
             }
-        };
-        if paused && matches!(moved, Move::Again(_)) {
-            moved = Move::Held(Reason::Paused);
+            Target::Integration(settings) => {
+                integration_failed(tx, out, settings, ended, failure, now, counted, &mut moved)?;
+            }
         }
     }
     if !db::deliveries::finish(
@@ -126,8 +140,8 @@ pub(crate) fn finish(
         return Ok(());
     }
     match moved {
-        Move::Success | Move::Failed => {
-            if !out.test {
+        Move::Success | Move::Failed | Move::Skipped(_) => {
+            if !out.test && !matches!(moved, Move::Skipped(_)) {
                 tx.tally(Tally::one(&out.endpoint, now, moved == Move::Success));
             }
             if let Some(subject) = &out.subject
@@ -141,9 +155,100 @@ pub(crate) fn finish(
             let (lanes, endpoint) = (lanes.clone(), out.endpoint.clone());
             tx.after_commit(move || lanes.due(&endpoint, at));
         }
-        Move::Held(_) => {}
+        Move::Await(at) => {
+            let lanes = lanes.clone();
+            tx.after_commit(move || lanes.check_at(at));
+        }
+        Move::Held(_) | Move::Unknown => {}
     }
     tx.announce(Some(out.workspace), Topic::Deliveries);
+    Ok(())
+}
+
+/// Notes what a try in vain says of a webhook: it may be paused by it.
+fn webhook_failed(
+    tx: &mut Tx<'_>,
+    out: &Outgoing,
+    ended: &Ended,
+    failure: &Failure,
+    now: Time,
+    counted: bool,
+    moved: &mut Move,
+) -> Result<()> {
+    if counted {
+        db::webhooks::tried_in_vain(tx.conn(), &out.endpoint, now, failure)?;
+    }
+    let webhook = db::webhooks::by_endpoint(tx.conn(), &out.endpoint)?;
+    let paused = match &webhook {
+        None => true,
+        Some(w) if w.paused_reason.is_some() => true,
+        Some(w) => {
+            let reason = if ended.status == Some(410) {
+                Some(PausedReason::Gone)
+            } else if w.failing_tries >= FAILING_TRIES
+                && w.failing_since
+                    .is_some_and(|since| now.ms_since(since) >= FAILING_FOR_MS)
+            {
+                Some(PausedReason::Failing)
+            } else {
+                None
+            };
+            if let Some(reason) = reason {
+                db::webhooks::set_paused(tx.conn(), &out.endpoint, Some(reason), now)?;
+                db::deliveries::hold_pending(tx.conn(), &out.endpoint, Reason::Paused)?;
+                tx.webhooks_changed();
+                tx.announce(Some(out.workspace), Topic::Webhooks);
+            }
+            reason.is_some()
+        }
+    };
+    if paused && matches!(moved, Move::Again(_)) {
+        *moved = Move::Held(Reason::Paused);
+    }
+    Ok(())
+}
+
+/// Notes what a try in vain says of an integration: what concerns all that goes there, holds all.
+fn integration_failed(
+    tx: &mut Tx<'_>,
+    out: &Outgoing,
+    settings: &integrations::Settings,
+    ended: &Ended,
+    failure: &Failure,
+    now: Time,
+    counted: bool,
+    moved: &mut Move,
+) -> Result<()> {
+    let (workspace, kind) = (out.workspace, settings.kind());
+    let stops = consequence::stops_all(consequence::of(kind, failure));
+    if counted || stops.is_some() {
+        db::integrations::tried_in_vain(tx.conn(), workspace, kind, now, failure)?;
+        tx.announce(Some(workspace), Topic::Integrations);
+    }
+    let row = db::integrations::get(tx.conn(), workspace, kind)?;
+    if let (Some(reason), Some(row)) = (stops, &row) {
+        let started = now.plus_ms(-ended.duration_ms.unwrap_or_default().cast_signed());
+        let mended = row.settings != *settings
+            || row.test == Some(Ok(())) && row.last_tested.is_some_and(|at| at > started);
+        if !mended {
+            db::integrations::set_needs(tx.conn(), workspace, kind, Some(reason))?;
+            if row.is_active {
+                db::deliveries::hold_pending(tx.conn(), &out.endpoint, reason)?;
+            }
+        } else {
+            // The owner saw to it meanwhile: so it is tried once more.
+            *moved = Move::Again(now);
+        }
+    }
+    if matches!(moved, Move::Again(_)) {
+        match row.map(|row| row.stop()) {
+            // Disconnected meanwhile.
+            None => *moved = Move::Held(Reason::NeedsSetup),
+            Some(Some(Stop::Hold(reason))) => *moved = Move::Held(reason),
+            Some(Some(Stop::Skip)) => *moved = Move::Skipped(Reason::Disabled),
+            Some(None) => {}
+        }
+    }
     Ok(())
 }
 
@@ -222,7 +327,7 @@ mod tests {
                         id: row.id,
                         workspace: row.workspace,
                         endpoint: endpoint.as_str().into(),
-                        settings: settings.clone(),
+                        target: Target::Webhook(settings.clone()),
                         event_id: row.event_id,
                         event_type: row.event_type,
                         subject: row.subject,

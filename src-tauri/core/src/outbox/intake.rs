@@ -6,16 +6,18 @@ use std::sync::Arc;
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use super::{Outgoing, lease_until};
+use super::target::Stop;
+use super::{Outgoing, Target, lease_until};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::deliveries::NewState;
 use crate::db::{self, Tx};
-use crate::deliveries::{Channel, Trigger};
+use crate::deliveries::{Channel, Reason, Trigger};
 use crate::error::{Error, Result};
 use crate::events::{self, Checked, EventType, NewEvent, NewEventType, Recorded};
 use crate::hub::Hub;
-use crate::ids::WorkspaceId;
+use crate::ids::{DeliveryId, WorkspaceId};
+use crate::integrations::Kind;
 use crate::outbox::lanes::Lanes;
 
 /// The way to the worker, where one runs.
@@ -44,7 +46,10 @@ impl Hub {
         workspace: WorkspaceId,
         new: NewEventType,
     ) -> Result<EventType> {
-        if !events::is_type_name(&new.name) || new.name == events::TEST_TYPE {
+        if !events::is_type_name(&new.name)
+            || new.name == events::TEST_TYPE
+            || events::is_reserved(&new.name)
+        {
             return Err(Error::field(
                 "type",
                 "invalid",
@@ -186,22 +191,29 @@ impl Hub {
 }
 
 /// Two requests with the same key are the same when type, subject, time and bytes are.
-fn fingerprint(event: &Checked) -> [u8; 32] {
+fn fingerprint(
+    event_type: &str,
+    subject: Option<&str>,
+    occurred_at: Option<Time>,
+    data: &str,
+) -> [u8; 32] {
     let mut hash = Sha256::new();
-    let time = event
-        .occurred_at
+    let time = occurred_at
         .map(|t| t.as_ms().to_string())
         .unwrap_or_default();
-    for part in [
-        event.event_type.as_str(),
-        event.subject.as_deref().unwrap_or_default(),
-        &time,
-        &event.data,
-    ] {
+    for part in [event_type, subject.unwrap_or_default(), &time, data] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
     hash.finalize().into()
+}
+
+fn reused(what: &str) -> Error {
+    Error::field(
+        "idempotencyKey",
+        "idempotency_key_reused",
+        format!("This key was used before for another {what}. Use a new key, or send the same {what}."),
+    )
 }
 
 fn record(
@@ -213,16 +225,15 @@ fn record(
     lanes: &Lanes,
     dispatch: Option<&Dispatch>,
 ) -> Result<Recorded> {
-    let fingerprint = event.idempotency_key.is_some().then(|| fingerprint(&event));
+    let fingerprint = event.idempotency_key.is_some().then(|| {
+        let subject = event.subject.as_deref();
+        fingerprint(&event.event_type, subject, event.occurred_at, &event.data)
+    });
     if let (Some(key), Some(fingerprint)) = (&event.idempotency_key, fingerprint)
         && let Some((event_id, known, deliveries)) = db::events::by_key(tx.conn(), workspace, key)?
     {
         if known != fingerprint {
-            return Err(Error::field(
-                "idempotencyKey",
-                "idempotency_key_reused",
-                "This key was used before for another event. Use a new key, or send the same event.",
-            ));
+            return Err(reused("event"));
         }
         return Ok(Recorded {
             success: true,
@@ -272,7 +283,7 @@ fn record(
         };
         let state = match (&claim, to.paused, blocked) {
             (Some(_), ..) => NewState::Sending(lease_until(now)),
-            (None, true, _) => NewState::Paused,
+            (None, true, _) => NewState::Held(Reason::Paused),
             (None, _, true) => NewState::AfterEarlier,
             (None, false, false) => NewState::Due,
         };
@@ -314,7 +325,7 @@ fn record(
                     id,
                     workspace,
                     endpoint: Arc::from(to.endpoint.as_str()),
-                    settings: to.settings.clone(),
+                    target: Target::Webhook(to.settings.clone()),
                     event_id,
                     event_type: event.event_type.clone(),
                     subject: event.subject.clone(),
@@ -347,4 +358,149 @@ fn record(
         duplicate: false,
         warnings: event.warnings,
     })
+}
+
+/// Something that is handed in to be sent by an integration, by itself: no event of the business,
+/// but kept as one, of a reserved type.
+pub(crate) struct Sending {
+    pub(crate) kind: Kind,
+    /// One of [`events::RESERVED`].
+    pub(crate) event_type: &'static str,
+    /// The request, exactly.
+    pub(crate) data: Box<str>,
+    pub(crate) recipient: String,
+    pub(crate) idempotency_key: Option<String>,
+    /// Who handed it in.
+    pub(crate) source: String,
+}
+
+/// What was recorded: the delivery, and where no worker runs, its first attempt to be made by the
+/// caller.
+pub(crate) struct RecordedSend {
+    pub(crate) delivery: DeliveryId,
+    pub(crate) duplicate: bool,
+    pub(crate) own: Option<Outgoing>,
+}
+
+/// Stores a sending and its only delivery, claimed at once where that is possible.
+pub(crate) fn record_send(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    sending: Sending,
+    now: Time,
+    lanes: &Lanes,
+    dispatch: Option<&Dispatch>,
+) -> Result<RecordedSend> {
+    let (kind, event_type) = (sending.kind, sending.event_type);
+    // Apart from the keys of events.
+    let key = sending
+        .idempotency_key
+        .map(|key| format!("{event_type}\u{1f}{key}"));
+    let fingerprint = key
+        .is_some()
+        .then(|| fingerprint(event_type, None, None, &sending.data));
+    if let (Some(key), Some(fingerprint)) = (&key, fingerprint)
+        && let Some((event, known, _)) = db::events::by_key(tx.conn(), workspace, key)?
+    {
+        if known != fingerprint {
+            return Err(reused(kind.nouns().0));
+        }
+        let first = db::events::get(tx.conn(), workspace, event)?
+            .and_then(|event| event.deliveries.clone().next())
+            .map(|row| db::deliveries::at(tx.conn(), row))
+            .transpose()?
+            .flatten()
+            .ok_or_else(|| Error::not_found("delivery"))?;
+        return Ok(RecordedSend {
+            delivery: first.id,
+            duplicate: true,
+            own: None,
+        });
+    }
+    let endpoint = kind.endpoint(workspace);
+    let row = db::integrations::get(tx.conn(), workspace, kind)?;
+    let claim = match (&row, dispatch) {
+        (Some(row), Some(_)) if row.stop().is_none() => lanes.claim_new(&endpoint, None),
+        _ => None,
+    };
+    let own = dispatch.is_none() && row.as_ref().is_some_and(|row| row.stop().is_none());
+    let state = match row.as_ref().map(|row| row.stop()) {
+        None => NewState::Skipped(Reason::NotConfigured),
+        Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
+        Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
+        Some(None) if claim.is_some() || own => NewState::Sending(lease_until(now)),
+        Some(None) => NewState::Due,
+    };
+    let (event_id, id) = (tx.event_id(now), tx.delivery_id(now));
+    let data = Bytes::copy_from_slice(sending.data.as_bytes());
+    db::events::insert(
+        tx.conn(),
+        &db::events::NewRow {
+            id: event_id,
+            workspace,
+            event_type,
+            subject: None,
+            occurred_at: now,
+            received_at: now,
+            source: &sending.source,
+            data: &data,
+            data_sha256: Sha256::digest(&data).into(),
+            idempotency_key: key.as_deref(),
+            fingerprint,
+            deliveries: 1,
+            first_delivery: id.row(),
+        },
+    )?;
+    db::deliveries::insert(
+        tx.conn(),
+        &db::deliveries::NewRow {
+            id,
+            workspace,
+            event_seq: event_id.row(),
+            channel: kind.channel(),
+            endpoint: &endpoint,
+            event_type,
+            subject: None,
+            recipient: &sending.recipient,
+            state,
+            trigger: Trigger::Auto,
+            now,
+        },
+    )?;
+    let mut recorded = RecordedSend {
+        delivery: id,
+        duplicate: false,
+        own: None,
+    };
+    if let (NewState::Sending(_), Some(row)) = (state, row) {
+        db::attempts::start(tx.conn(), id.row(), 1, Trigger::Auto, now)?;
+        let outgoing = Outgoing {
+            delivery: id.row(),
+            number: 1,
+            id,
+            workspace,
+            endpoint: Arc::from(endpoint.as_str()),
+            target: Target::Integration(Arc::new(row.settings)),
+            event_id,
+            event_type: event_type.to_owned(),
+            subject: None,
+            test: false,
+            body: data,
+            damaged: false,
+        };
+        match (claim, dispatch) {
+            (Some(claim), Some(dispatch)) => {
+                let dispatch = dispatch.clone();
+                // An error says that the worker has ended: the next start finds the row.
+                tx.after_commit(move || drop(dispatch.send((outgoing, claim))));
+            }
+            _ => recorded.own = Some(outgoing),
+        }
+    } else if state == NewState::Due {
+        let lanes = lanes.clone();
+        tx.after_commit(move || lanes.look(&endpoint));
+    }
+    tx.announce(Some(workspace), Topic::Events);
+    tx.announce(Some(workspace), Topic::Deliveries);
+    Ok(recorded)
 }

@@ -84,6 +84,8 @@ struct Table {
     lanes: HashMap<Arc<str>, Lane>,
     claims: usize,
     in_flight: usize,
+    /// When the next final status is to be asked for.
+    next_check: Option<Time>,
     closed: bool,
 }
 
@@ -257,6 +259,26 @@ impl Lanes {
         lane.next_due = Some(lane.next_due.map_or(at, |known| known.min(at)));
         drop(table);
         self.wake.notify_one();
+    }
+
+    /// A final status is to be asked for at this time; wakes the worker.
+    pub(crate) fn check_at(&self, at: Time) {
+        let mut table = self.table();
+        table.next_check = Some(table.next_check.map_or(at, |known| known.min(at)));
+        drop(table);
+        self.wake.notify_one();
+    }
+
+    /// Whether a final status is to be asked for now, or when the next one is.
+    pub(crate) fn to_check(&self, now: Time) -> Result<(), Option<Time>> {
+        let mut table = self.table();
+        match table.next_check {
+            Some(at) if at <= now && !table.closed => {
+                table.next_check = None;
+                Ok(())
+            }
+            next => Err(next),
+        }
     }
 
     /// Wakes the worker to look at an endpoint again.

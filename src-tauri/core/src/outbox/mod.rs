@@ -2,15 +2,16 @@
 //!
 //! The rows of `deliveries` are the queue. `intake` writes an event and its deliveries in one
 //! transaction, and gives those that may go at once their first attempt there; `worker` claims
-//! the rest when they are due. `lanes` decides who may start, `retry` when the next try is,
-//! `network` whether a failure means *offline*.
+//! the rest when they are due. `target` finds where a delivery goes, `lanes` decides who may start,
+//! `retry` when the next try is, `network` whether a failure means *offline*.
 
 pub(crate) mod finish;
 mod intake;
-pub(crate) use intake::Dispatch;
+pub(crate) use intake::{Dispatch, Sending, record_send};
 pub(crate) mod lanes;
 pub(crate) mod network;
 pub mod retry;
+pub(crate) mod target;
 pub(crate) mod worker;
 
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use bytes::Bytes;
 
 use crate::clock::Time;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
-use crate::webhooks::Settings;
+use crate::{integrations, webhooks};
 
 /// How long an attempt may hold a row: longer than the slowest lane takes for all that it may have
 /// claimed, each with the longest deadline. Only an attempt that a defect of ours ended is found so;
@@ -33,7 +34,7 @@ pub(crate) struct Outgoing {
     pub(crate) id: DeliveryId,
     pub(crate) workspace: WorkspaceId,
     pub(crate) endpoint: Arc<str>,
-    pub(crate) settings: Arc<Settings>,
+    pub(crate) target: Target,
     pub(crate) event_id: EventId,
     pub(crate) event_type: String,
     pub(crate) subject: Option<String>,
@@ -41,6 +42,33 @@ pub(crate) struct Outgoing {
     pub(crate) body: Bytes,
     /// True: the stored bytes are not what was accepted.
     pub(crate) damaged: bool,
+}
+
+/// Where a delivery goes, and how.
+#[derive(Debug, Clone)]
+pub(crate) enum Target {
+    /// To a webhook, with its settings.
+    Webhook(Arc<webhooks::Settings>),
+    /// Through a service, with its settings.
+    Integration(Arc<integrations::Settings>),
+}
+
+impl Target {
+    /// Calls a second at most.
+    pub(crate) fn rate_limit(&self) -> Option<u32> {
+        match self {
+            Self::Webhook(settings) => settings.rate_limit,
+            Self::Integration(_) => None,
+        }
+    }
+
+    /// The address that is called: whether the network leads there is judged by it.
+    pub(crate) fn url(&self) -> Option<url::Url> {
+        match self {
+            Self::Webhook(settings) => settings.url.parse().ok(),
+            Self::Integration(settings) => settings.base_url().parse().ok(),
+        }
+    }
 }
 
 /// The moment at which an attempt that starts now is nobody's any more.

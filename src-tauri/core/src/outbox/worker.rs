@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::mpsc;
 
 use super::lanes::{Claim, Lanes};
-use super::{LEASE_MS, Outgoing, finish, lease_until, network, retry};
+use super::{LEASE_MS, Outgoing, Target, finish, lease_until, network, retry, target};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
@@ -29,6 +29,9 @@ const TICK: Duration = Duration::from_secs(30);
 /// While something waits for the internet, the network is looked at this often, for not every
 /// change of it (a route, a name server) is announced.
 const OFFLINE_TICK: Duration = Duration::from_secs(5);
+/// Final statuses asked for at a time, and when one is asked for again of which nothing was heard.
+const CHECKS: usize = 16;
+const CHECK_AGAIN_MS: i64 = 60_000;
 /// A wall clock that moves so much more, or less, than the time that passed was set, or the
 /// computer slept.
 const JUMP_MS: i64 = 5_000;
@@ -69,12 +72,20 @@ pub(crate) async fn run(
         while let Ok((out, claim)) = claimed_at_intake.try_recv() {
             hub.dispatch_one(out, claim);
         }
+        let next_check = match hub.lanes.to_check(now) {
+            Ok(()) => {
+                hub.check_final(now).await;
+                continue;
+            }
+            Err(next) => next,
+        };
         let (ready, next) = hub.lanes.to_claim(now);
         if !ready.is_empty() {
             hub.claim(&ready, now).await;
             // What was found changes when the next one is due.
             continue;
         }
+        let next = next.into_iter().chain(next_check).min();
         let until_due = next.map_or(TICK, |at| {
             Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned())
         });
@@ -104,7 +115,7 @@ impl Hub {
     /// Sends one and records how it went.
     async fn deliver(self: Arc<Self>, out: Outgoing, claim: Claim) {
         self.lanes
-            .pace(&out.endpoint, out.settings.rate_limit)
+            .pace(&out.endpoint, out.target.rate_limit())
             .await;
         let slot = self.lanes.slot(&out.endpoint).await;
         let sent = self.send(&out).await;
@@ -147,6 +158,10 @@ impl Hub {
         if out.damaged {
             return failed(Failure::trouble(Code::Internal, Trouble::Damaged));
         }
+        let settings = match &out.target {
+            Target::Webhook(settings) => settings,
+            Target::Integration(settings) => return self.send_through(out, settings, None).await,
+        };
         let kept = match self.secrets.get(out.workspace, &out.endpoint).await {
             Ok(item) => Kept::read(&item),
             Err(error) => return failed(error.failure()),
@@ -159,7 +174,7 @@ impl Hub {
         };
         let mut sent = send::send(
             &self.http,
-            &out.settings,
+            settings,
             &kept,
             message,
             self.now(),
@@ -167,7 +182,7 @@ impl Hub {
         )
         .await;
         if let Some(failure) = sent.ended.failure.take() {
-            sent.ended.failure = Some(match out.settings.url.parse() {
+            sent.ended.failure = Some(match settings.url.parse() {
                 Ok(url) if sent.ended.status.is_none() => {
                     network::judge(failure, &url, &self.well_known_names).await
                 }
@@ -222,7 +237,7 @@ impl Hub {
                         failure: Some(Failure::trouble(Code::Unreachable, Trouble::Interrupted)),
                         ..Ended::default()
                     };
-                    let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), &endpoint)? else {
+                    let Some(to) = target::find(tx.conn(), &endpoint)? else {
                         db::attempts::finish(tx.conn(), delivery, number, now, &ended)?;
                         db::deliveries::finish(
                             tx.conn(),
@@ -241,11 +256,15 @@ impl Hub {
                         delivery,
                         number,
                         endpoint.as_str().into(),
-                        Arc::new(webhook.settings),
+                        to.target,
                     );
                     finish::finish(tx, &out, &ended, None, now, 0.0, &lanes)?;
                 }
                 if expired_at.is_none() {
+                    if let Some(at) = db::deliveries::next_check(tx.conn())? {
+                        let lanes = lanes.clone();
+                        tx.after_commit(move || lanes.check_at(at));
+                    }
                     for endpoint in db::deliveries::pending_endpoints(tx.conn())? {
                         let lanes = lanes.clone();
                         tx.after_commit(move || lanes.look(&endpoint));
@@ -254,6 +273,34 @@ impl Hub {
                 Ok(())
             })
             .await
+    }
+
+    /// Asks for final statuses that are to be asked for now. What comes to nothing, because this
+    /// process ends or the answer cannot be recorded, is asked again.
+    async fn check_final(self: &Arc<Self>, now: Time) {
+        let again = now.plus_ms(CHECK_AGAIN_MS);
+        let taken = self
+            .db
+            .write(move |tx| {
+                let due = db::deliveries::take_checks(tx.conn(), now, again, CHECKS)?;
+                Ok((due, db::deliveries::next_check(tx.conn())?))
+            })
+            .await;
+        match taken {
+            Ok((due, next)) => {
+                for delivery in due {
+                    let hub = self.clone();
+                    tokio::spawn(async move { hub.check_final_status(delivery).await });
+                }
+                if let Some(at) = next {
+                    self.lanes.check_at(at);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, "final statuses could not be asked for");
+                self.lanes.check_at(now.plus_ms(1_000));
+            }
+        }
     }
 
     /// Looks at leases, clock, network and key store; true when something waits for one of them.
@@ -299,11 +346,11 @@ impl Hub {
             let at = endpoint.clone();
             let url = self
                 .db
-                .read(move |conn| db::webhooks::by_endpoint(conn, &at))
+                .read(move |conn| target::find(conn, &at))
                 .await
                 .ok()
                 .flatten()
-                .and_then(|w| w.settings.url.parse().ok());
+                .and_then(|to| to.target.url());
             let reachable = match url {
                 Some(url) => network::reachable(&url, &self.well_known_names).await,
                 None => false,
@@ -313,7 +360,8 @@ impl Hub {
             }
         }
         for (endpoint, workspace) in keychain {
-            if self.secrets.get(workspace, &endpoint).await.is_ok() {
+            let item = target::item(&endpoint);
+            if self.secrets.get(workspace, item).await.is_ok() {
                 self.let_go(endpoint, workspace, Reason::Keychain);
             }
         }
@@ -341,7 +389,7 @@ fn outgoing(
     delivery: i64,
     number: u32,
     endpoint: Arc<str>,
-    settings: Arc<crate::webhooks::Settings>,
+    target: Target,
 ) -> Outgoing {
     let damaged = <[u8; 32]>::from(Sha256::digest(&row.data)) != row.data_sha256;
     Outgoing {
@@ -350,7 +398,7 @@ fn outgoing(
         id: row.id,
         workspace: row.workspace,
         endpoint,
-        settings,
+        target,
         event_id: row.event_id,
         event_type: row.event_type,
         subject: row.subject,
@@ -367,18 +415,17 @@ fn claim_for(
     now: Time,
     lanes: &Lanes,
 ) -> Result<Vec<(Outgoing, Claim)>> {
-    let Some(webhook) = db::webhooks::by_endpoint(tx.conn(), endpoint)? else {
-        db::deliveries::cancel_waiting(tx.conn(), endpoint, now)?;
+    let Some(to) = target::find(tx.conn(), endpoint)? else {
+        target::gone(tx.conn(), endpoint, now)?;
         lanes.claimed(endpoint, false, None);
         return Ok(Vec::new());
     };
-    if webhook.paused_reason.is_some() {
-        db::deliveries::hold_pending(tx.conn(), endpoint, Reason::Paused)?;
+    if let Some(stop) = to.stop {
+        target::put_aside(tx.conn(), endpoint, stop, now)?;
         lanes.claimed(endpoint, false, None);
         return Ok(Vec::new());
     }
-    let settings = Arc::new(webhook.settings);
-    lanes.paced(endpoint, settings.rate_limit, &mut claims);
+    lanes.paced(endpoint, to.target.rate_limit(), &mut claims);
     let wanted = claims.len();
     let due = db::deliveries::due(tx.conn(), endpoint, now, wanted)?;
     let more = due.len() == wanted;
@@ -396,7 +443,7 @@ fn claim_for(
         db::deliveries::claim(tx.conn(), row.seq, number, lease_until(now))?;
         let stored = db::deliveries::claimed(tx.conn(), row.seq)?;
         claimed.push((
-            outgoing(stored, row.seq, number, endpoint.clone(), settings.clone()),
+            outgoing(stored, row.seq, number, endpoint.clone(), to.target.clone()),
             right,
         ));
     }

@@ -1,8 +1,7 @@
 //! Reading the overview.
 
 use super::{
-    Arm, Connection, Counts, Health, Integrations, Plate, Story, Strip, Today, WebhookCounts,
-    WorkspaceName,
+    Arm, Connection, Counts, Health, Plate, Story, Strip, Today, WorkspaceName,
 };
 use crate::db;
 use crate::deliveries::Reason;
@@ -42,24 +41,6 @@ impl Hub {
                 })
             })
             .await
-    }
-
-    /// What is set up, and how it stands.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn integrations(&self, workspace: WorkspaceId) -> Result<Integrations> {
-        let (total, active) = self
-            .db
-            .read(move |conn| db::webhooks::counts(conn, workspace))
-            .await?;
-        Ok(Integrations {
-            email: super::EmailIntegration::default(),
-            sms: super::SmsIntegration::default(),
-            calendar: super::CalendarIntegration::default(),
-            storage: super::StorageIntegration::default(),
-            webhooks: WebhookCounts { total, active },
-        })
     }
 
     /// What *Today* shows.
@@ -102,6 +83,11 @@ impl Hub {
                         last_success: row.last_success_at,
                     });
                 }
+                let connected = db::integrations::kinds(conn, workspace)?;
+                for kind in &connected {
+                    let days = store::days(conn, &kind.endpoint(workspace), now, &zone)?;
+                    delivered += days.last().map_or(0, |d| d.succeeded);
+                }
                 let standing = db::deliveries::standing(conn, workspace, None)?;
                 let offline = db::deliveries::held_for(conn, workspace, Reason::Offline)?;
                 let counts = Counts {
@@ -110,7 +96,13 @@ impl Hub {
                     held: standing.held,
                     failed: standing.failed,
                 };
-                let (arm, sentence) = sentence(&counts, offline, stopped, paused, rows.is_empty());
+                let (arm, sentence) = sentence(
+                    &counts,
+                    offline,
+                    stopped,
+                    paused,
+                    rows.is_empty() && connected.is_empty(),
+                );
                 let mut just_now = Vec::new();
                 for event in db::events::latest(conn, workspace, STORIES)? {
                     let plates = db::deliveries::of_event(conn, &event)?

@@ -23,7 +23,7 @@ use crate::events::{self, TEST_TYPE};
 use crate::explain::{self, Role, Shape, State};
 use crate::hub::Hub;
 use crate::ids::{WebhookId, WorkspaceId};
-use crate::outbox::{Outgoing, finish, lease_until};
+use crate::outbox::{Outgoing, Target, finish, lease_until};
 use crate::outcome::Graceful;
 use crate::problems::{self, Solution};
 use crate::receivers;
@@ -396,7 +396,7 @@ impl Hub {
                     id: delivery_id,
                     workspace,
                     endpoint: endpoint.into(),
-                    settings: Arc::new(webhook.settings),
+                    target: Target::Webhook(Arc::new(webhook.settings)),
                     event_id,
                     event_type: name,
                     subject: None,

@@ -1,0 +1,636 @@
+//! The life of an integration, the same for all: set up, changed, tested, disconnected.
+//!
+//! Secrets are tested first and then saved: the item of the key store, then the row. What the
+//! provider refuses is not saved, and the former stays. What could not be tested, because there is
+//! no internet or no answer, is saved with that result.
+
+use std::time::Instant;
+
+use serde::{Deserialize, Serialize};
+
+use super::consequence::{self, Consequence};
+use super::email::{self, Message, sendgrid};
+use super::kept::Kept;
+use super::{Kind, Patch, Settings, Setup, Switches, WhenPaused, words};
+use crate::changes::Topic;
+use crate::clock::Time;
+use crate::db::integrations::IntegrationRow;
+use crate::db::{self, Tx};
+use crate::deliveries::{Reason, Trigger};
+use crate::error::{Error, FieldError, Result};
+use crate::hub::Hub;
+use crate::ids::{DeliveryId, WorkspaceId};
+use crate::outbox::finish;
+use crate::outcome::{Code, Failure, Graceful};
+
+/// Whom to send a test to; nobody is only a look at the key.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = IntegrationTest))]
+pub struct TestRequest {
+    /// An address of your own.
+    #[serde(default)]
+    pub test_to: Option<String>,
+}
+
+/// How setting up or changing an integration went.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = ConfiguredIntegration))]
+pub enum Configured {
+    /// It is saved.
+    Saved(Saved),
+    /// The provider refused it. Nothing was saved; what was there before stays.
+    Refused(Refused),
+}
+
+/// An integration that was saved.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = SavedIntegration))]
+pub struct Saved {
+    /// Always true.
+    pub success: bool,
+    /// A sentence: whether it works, or why that is not known yet.
+    pub message: String,
+    /// `success` or `failed`; null when there was nothing to test.
+    pub test_status: Option<String>,
+    /// Why the test could not be made.
+    pub test_error: Option<String>,
+    /// Deliveries that waited for this and go out now.
+    pub released: u64,
+}
+
+/// An integration that the provider refused.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = RefusedIntegration))]
+pub struct Refused {
+    /// The graceful half of every result.
+    #[serde(flatten)]
+    pub graceful: Graceful,
+    /// The same sentence as `error`.
+    pub message: String,
+}
+
+/// How a test of an integration went.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = TestedIntegration))]
+pub enum Tested {
+    /// It works.
+    Well(TestedWell),
+    /// It does not, or that cannot be found out now.
+    Badly(TestedBadly),
+}
+
+/// A test that went well.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TestedWell {
+    /// Always true.
+    pub success: bool,
+    /// A sentence.
+    pub message: String,
+    /// When it was.
+    pub last_tested: Time,
+    /// How long it took.
+    pub duration_ms: u64,
+    /// The test that was sent, in the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub delivery_id: Option<DeliveryId>,
+    /// Deliveries that waited for this and go out now.
+    pub released: u64,
+}
+
+/// A test that went badly.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct TestedBadly {
+    /// The graceful half of every result.
+    #[serde(flatten)]
+    pub graceful: Graceful,
+    /// The same sentence as `error`.
+    pub message: String,
+    /// When it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_tested: Option<Time>,
+}
+
+/// What is tried before it is saved.
+struct Candidate {
+    settings: Settings,
+    kept: Kept,
+    test_to: Option<String>,
+}
+
+/// How a try went, and the delivery of the test that was sent.
+type Tried = (Result<(), Failure>, Option<DeliveryId>);
+
+impl Hub {
+    /// Sets an integration up, or replaces its key and settings: tested first, then saved.
+    ///
+    /// # Errors
+    /// `Invalid` fields; `Keychain` when the secret cannot be kept: then nothing was saved.
+    pub async fn configure_integration(
+        &self,
+        workspace: WorkspaceId,
+        setup: Setup,
+    ) -> Result<Configured> {
+        let candidate = match setup {
+            Setup::Email(setup) => {
+                let settings = email::Settings::new(&setup);
+                let mut wrong = settings.check();
+                wrong.extend(required("apiKey", &setup.api_key));
+                wrong.extend(wrong_test_to(setup.test_to.as_deref()));
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let secrets = [(sendgrid::KEY, &setup.api_key.0)];
+                Candidate {
+                    kept: Kept::new(&settings.api_base_url, secrets),
+                    settings: Settings::Email(settings),
+                    test_to: setup.test_to,
+                }
+            }
+        };
+        let _altering = self.altering_items.lock().await;
+        self.try_and_save(workspace, candidate, Switches::default())
+            .await
+    }
+
+    /// Changes an integration, pauses or resumes it. Resuming lets go what was held.
+    ///
+    /// # Errors
+    /// `NotFound` when it was never set up; `Invalid` fields; `Keychain` when a secret cannot be
+    /// read or kept.
+    pub async fn update_integration(
+        &self,
+        workspace: WorkspaceId,
+        patch: Patch,
+    ) -> Result<Configured> {
+        let _altering = self.altering_items.lock().await;
+        let (settings, switches, secret) = match patch {
+            Patch::Email(patch) => {
+                let row = self.integration_row(workspace, Kind::Email).await?;
+                let Settings::Email(mut settings) = row.settings;
+                let before = settings.api_base_url.clone();
+                settings.apply(&patch);
+                let mut wrong = settings.check();
+                if let Some(key) = &patch.api_key {
+                    wrong.extend(required("apiKey", key));
+                }
+                let elsewhere = !Kept::new(&before, []).may_go_to(&settings.api_base_url);
+                if wrong.is_empty() && elsewhere && patch.api_key.is_none() {
+                    wrong.push(FieldError::new(
+                        "apiKey",
+                        "secret_required",
+                        "The key was entered for another address, and goes nowhere else. Enter it again.",
+                    ));
+                }
+                if !wrong.is_empty() {
+                    return Err(Error::invalid(wrong));
+                }
+                let switches = patch.switches();
+                let url = settings.api_base_url.clone();
+                let kept = patch
+                    .api_key
+                    .map(|key| Kept::new(&url, [(sendgrid::KEY, &key.0)]));
+                let moved = before != url;
+                (Settings::Email(settings), switches, kept.map(Ok).or_else(|| moved.then_some(Err(()))))
+            }
+        };
+        let kept = match secret {
+            None => return self.save_untested(workspace, settings, switches).await,
+            Some(Ok(kept)) => kept,
+            // The same host, another path: with the key that is kept.
+            Some(Err(())) => match self.integration_secrets(workspace, settings.kind()).await {
+                Ok(kept) => kept,
+                Err(failure) => return Ok(refused(settings.kind(), &failure)),
+            },
+        };
+        let candidate = Candidate {
+            settings,
+            kept,
+            test_to: None,
+        };
+        self.try_and_save(workspace, candidate, switches).await
+    }
+
+    /// Looks whether an integration works, without side effects, or by sending to the owner. A test
+    /// that goes well lets go what waited for it.
+    ///
+    /// # Errors
+    /// `Invalid` for an address that is none.
+    pub async fn test_integration(
+        &self,
+        workspace: WorkspaceId,
+        kind: Kind,
+        request: TestRequest,
+    ) -> Result<Tested> {
+        let started = Instant::now();
+        if let Some(wrong) = wrong_test_to(request.test_to.as_deref()) {
+            return Err(Error::invalid(vec![wrong]));
+        }
+        let row = self
+            .db
+            .read(move |conn| db::integrations::get(conn, workspace, kind))
+            .await?;
+        let Some(row) = row else {
+            let failure = Failure::new(Code::NotConfigured);
+            return Ok(badly(kind, &failure, None, None));
+        };
+        let (result, delivery_id) = match self.integration_secrets(workspace, kind).await {
+            Ok(kept) => {
+                let candidate = Candidate {
+                    settings: row.settings,
+                    kept,
+                    test_to: request.test_to,
+                };
+                self.try_out(workspace, &candidate).await?
+            }
+            Err(failure) => (Err(failure), None),
+        };
+        let (now, stored) = (self.now(), result.clone());
+        let lanes = self.lanes.clone();
+        let released = self
+            .db
+            .write(move |tx| {
+                db::integrations::tested(tx.conn(), workspace, kind, now, &stored)?;
+                tx.announce(Some(workspace), Topic::Integrations);
+                match stored {
+                    Ok(()) => mended(tx, workspace, kind, now, &lanes),
+                    Err(_) => Ok(0),
+                }
+            })
+            .await?;
+        Ok(match result {
+            Ok(()) => Tested::Well(TestedWell {
+                success: true,
+                message: went_well(kind, delivery_id.is_some()),
+                last_tested: now,
+                duration_ms: crate::http::elapsed_ms(started),
+                delivery_id,
+                released,
+            }),
+            Err(failure) => badly(kind, &failure, delivery_id, Some(now)),
+        })
+    }
+
+    /// Disconnects an integration: its settings and secrets are forgotten, its log stays. What
+    /// waits is held and not closed, for it was promised to somebody: it goes out when the
+    /// integration is set up again, with another account perhaps, or the owner closes it.
+    ///
+    /// # Errors
+    /// `NotFound` when it was never set up.
+    pub async fn disconnect_integration(&self, workspace: WorkspaceId, kind: Kind) -> Result<u64> {
+        let _altering = self.altering_items.lock().await;
+        let held = self
+            .db
+            .write(move |tx| {
+                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
+                db::integrations::delete(tx.conn(), workspace, kind)?;
+                let endpoint = kind.endpoint(workspace);
+                let held = db::deliveries::hold_all(tx.conn(), &endpoint, Reason::NeedsSetup)?;
+                tx.announce(Some(workspace), Topic::Integrations);
+                tx.announce(Some(workspace), Topic::Deliveries);
+                Ok(held as u64)
+            })
+            .await?;
+        if let Err(error) = self.secrets.delete(workspace, kind.as_str()).await {
+            // An orphan in the key store, not a lost secret.
+            tracing::warn!(
+                ?error,
+                "the secret of a disconnected integration could not be deleted"
+            );
+        }
+        Ok(held)
+    }
+
+    async fn integration_row(&self, workspace: WorkspaceId, kind: Kind) -> Result<IntegrationRow> {
+        self.db
+            .read(move |conn| db::integrations::get(conn, workspace, kind))
+            .await?
+            .ok_or_else(|| unknown(kind))
+    }
+
+    /// Tries a candidate and saves it, unless the provider refuses it.
+    async fn try_and_save(
+        &self,
+        workspace: WorkspaceId,
+        candidate: Candidate,
+        switches: Switches,
+    ) -> Result<Configured> {
+        let kind = candidate.settings.kind();
+        let (result, sent) = self.try_out(workspace, &candidate).await?;
+        if let Err(failure) = &result
+            && !unproven(kind, failure)
+        {
+            return Ok(refused(kind, failure));
+        }
+        // The item first, then the row that names it.
+        self.secrets
+            .put(workspace, kind.as_str(), candidate.kept.write())
+            .await?;
+        let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
+        let settings = candidate.settings;
+        let released = self
+            .db
+            .write(move |tx| {
+                db::integrations::save(tx.conn(), workspace, &settings, now)?;
+                db::integrations::switch(tx.conn(), workspace, kind, switches)?;
+                db::integrations::tested(tx.conn(), workspace, kind, now, &tested)?;
+                tx.announce(Some(workspace), Topic::Integrations);
+                let switched = switched(tx, workspace, kind, switches, now, &lanes)?;
+                Ok(switched + mended(tx, workspace, kind, now, &lanes)?)
+            })
+            .await?;
+        let test_error = result.as_ref().err().map(|f| words::failure(kind, f));
+        Ok(Configured::Saved(Saved {
+            success: true,
+            message: match &test_error {
+                None => went_well(kind, sent.is_some()),
+                Some(why) => format!("Saved, but it could not be tested now. {why}"),
+            },
+            test_status: Some(if result.is_ok() { "success" } else { "failed" }.into()),
+            test_error,
+            released,
+        }))
+    }
+
+    async fn save_untested(
+        &self,
+        workspace: WorkspaceId,
+        settings: Settings,
+        switches: Switches,
+    ) -> Result<Configured> {
+        let (now, lanes, kind) = (self.now(), self.lanes.clone(), settings.kind());
+        let released = self
+            .db
+            .write(move |tx| {
+                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
+                db::integrations::save(tx.conn(), workspace, &settings, now)?;
+                db::integrations::switch(tx.conn(), workspace, kind, switches)?;
+                tx.announce(Some(workspace), Topic::Integrations);
+                switched(tx, workspace, kind, switches, now, &lanes)
+            })
+            .await?;
+        Ok(Configured::Saved(Saved {
+            success: true,
+            message: match switches.is_active {
+                Some(true) => format!("{} is active.", kind.provider_name()),
+                Some(false) => format!("{} is paused.", kind.provider_name()),
+                None => "Saved.".into(),
+            },
+            test_status: None,
+            test_error: None,
+            released,
+        }))
+    }
+
+    /// Tries settings and secrets: a look without side effects, then, where somebody is named, a
+    /// test that is sent and logged as one.
+    async fn try_out(&self, workspace: WorkspaceId, candidate: &Candidate) -> Result<Tried> {
+        let looked = match &candidate.settings {
+            Settings::Email(settings) => {
+                let url = &settings.api_base_url;
+                match candidate.kept.secret(sendgrid::KEY, url) {
+                    Ok(key) => {
+                        sendgrid::check(&self.http, url, &key.to_owned().into(), self.own_port())
+                            .await
+                    }
+                    Err(failure) => Err(failure),
+                }
+            }
+        };
+        if let Err(failure) = looked {
+            let failure = match failure.args.status {
+                None => self.judged(failure, &candidate.settings).await,
+                Some(_) => failure,
+            };
+            return Ok((Err(failure), None));
+        }
+        match &candidate.test_to {
+            None => Ok((Ok(()), None)),
+            Some(to) => self.send_test(workspace, candidate, to).await,
+        }
+    }
+
+    async fn send_test(
+        &self,
+        workspace: WorkspaceId,
+        candidate: &Candidate,
+        to: &str,
+    ) -> Result<Tried> {
+        let kind = candidate.settings.kind();
+        let (event_type, data) = match kind {
+            Kind::Email => ("email.send", test_message(to)),
+            Kind::Sms | Kind::Calendar | Kind::Storage => return Ok((Ok(()), None)),
+        };
+        let (now, settings, recipient) = (self.now(), candidate.settings.clone(), to.to_owned());
+        let out = self
+            .db
+            .write(move |tx| {
+                super::direct::start(
+                    tx,
+                    workspace,
+                    settings,
+                    event_type,
+                    &data,
+                    &recipient,
+                    Trigger::Test,
+                    now,
+                )
+            })
+            .await?;
+        let sent = self
+            .send_through(&out, &candidate.settings, Some(&candidate.kept))
+            .await;
+        let (id, result) = (out.id, sent.ended.failure.clone().map_or(Ok(()), Err));
+        let (now, lanes) = (self.now(), self.lanes.clone());
+        self.db
+            .write(move |tx| finish::finish(tx, &out, &sent.ended, None, now, 0.0, &lanes))
+            .await?;
+        Ok((result, Some(id)))
+    }
+}
+
+/// The email that a test sends.
+fn test_message(to: &str) -> String {
+    let message = Message {
+        to: email::Addresses::One(to.to_owned()),
+        cc: None,
+        bcc: None,
+        reply_to: None,
+        subject: "A test from Signalbox".into(),
+        html: None,
+        text: Some(
+            "This is a test. If you can read it, your customers get their emails too.".into(),
+        ),
+        attachments: Vec::new(),
+        idempotency_key: None,
+    };
+    serde_json::to_string(&message).unwrap_or_default()
+}
+
+fn unknown(kind: Kind) -> Error {
+    Error::new(
+        crate::Kind::NotFound,
+        format!("{} is not set up in this workspace.", kind.provider_name()),
+    )
+}
+
+fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
+    use secrecy::ExposeSecret as _;
+    let text = secret.0.expose_secret();
+    if text.is_empty() {
+        return Some(FieldError::new(path, "required", "Enter the key."));
+    }
+    let odd = text.len() > 512 || text.bytes().any(|b| !b.is_ascii_graphic());
+    odd.then(|| {
+        FieldError::new(
+            path,
+            "invalid",
+            "This is no key: one has no spaces and no letters beyond ASCII. Copy it once more.",
+        )
+    })
+}
+
+fn wrong_test_to(to: Option<&str>) -> Option<FieldError> {
+    let to = to?;
+    email::Mailbox::read(to).is_none().then(|| {
+        FieldError::new(
+            "testTo",
+            "invalid",
+            "This is no email address; one looks like maria@example.com.",
+        )
+    })
+}
+
+/// True when a failure says nothing against what was tried.
+fn unproven(kind: Kind, failure: &Failure) -> bool {
+    matches!(
+        consequence::of(kind, failure),
+        Consequence::Retry | Consequence::Unknown | Consequence::Hold(Reason::Offline)
+    )
+}
+
+fn refused(kind: Kind, failure: &Failure) -> Configured {
+    let message = words::failure(kind, failure);
+    Configured::Refused(Refused {
+        graceful: Graceful::ended(failure.code, message.clone()),
+        message,
+    })
+}
+
+fn badly(
+    kind: Kind,
+    failure: &Failure,
+    delivery_id: Option<DeliveryId>,
+    last_tested: Option<Time>,
+) -> Tested {
+    let message = words::failure(kind, failure);
+    Tested::Badly(TestedBadly {
+        graceful: Graceful {
+            delivery_id,
+            ..Graceful::ended(failure.code, message.clone())
+        },
+        message,
+        last_tested,
+    })
+}
+
+fn went_well(kind: Kind, sent: bool) -> String {
+    let who = kind.provider_name();
+    if sent {
+        format!("{who} took the test. Look whether it arrives.")
+    } else {
+        format!("{who} knows your key and lets it send.")
+    }
+}
+
+/// What follows from switching: what is due is put aside, or what was held goes out.
+fn switched(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    kind: Kind,
+    switches: Switches,
+    now: Time,
+    lanes: &crate::outbox::lanes::Lanes,
+) -> Result<u64> {
+    let Some(row) = db::integrations::get(tx.conn(), workspace, kind)? else {
+        return Ok(0);
+    };
+    let endpoint = kind.endpoint(workspace);
+    if !row.is_active {
+        if switches.is_active == Some(false) || switches.when_paused == Some(WhenPaused::Skip) {
+            crate::outbox::target::put_aside(tx.conn(), &endpoint, row.when_paused.stop(), now)?;
+            tx.announce(Some(workspace), Topic::Deliveries);
+        }
+        return Ok(0);
+    }
+    if switches.is_active != Some(true) {
+        return Ok(0);
+    }
+    let released = db::deliveries::release_held(tx.conn(), &endpoint, Reason::Paused, now)?;
+    tx.announce(Some(workspace), Topic::Deliveries);
+    let lanes = lanes.clone();
+    tx.after_commit(move || lanes.look(&endpoint));
+    Ok(released as u64)
+}
+
+/// The provider is content again: what waited for that goes out, unless it is paused.
+pub(crate) fn mended(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    kind: Kind,
+    now: Time,
+    lanes: &crate::outbox::lanes::Lanes,
+) -> Result<u64> {
+    db::integrations::set_needs(tx.conn(), workspace, kind, None)?;
+    let Some(row) = db::integrations::get(tx.conn(), workspace, kind)? else {
+        return Ok(0);
+    };
+    let endpoint = kind.endpoint(workspace);
+    let mut released = 0;
+    for reason in [
+        Reason::NeedsCredentials,
+        Reason::NeedsSetup,
+        Reason::NeedsSignIn,
+        Reason::Keychain,
+    ] {
+        released += db::deliveries::release_held(tx.conn(), &endpoint, reason, now)? as u64;
+    }
+    if released == 0 {
+        return Ok(0);
+    }
+    tx.announce(Some(workspace), Topic::Deliveries);
+    match row.stop() {
+        // It waits on, for another reason.
+        Some(stop) => {
+            crate::outbox::target::put_aside(tx.conn(), &endpoint, stop, now)?;
+            return Ok(0);
+        }
+        None => {
+            let lanes = lanes.clone();
+            tx.after_commit(move || lanes.look(&endpoint));
+        }
+    }
+    let who = kind.provider_name();
+    db::problems::note(
+        tx.conn(),
+        workspace,
+        crate::problems::Solution::Mended,
+        who,
+        released,
+        now,
+    )?;
+    Ok(released)
+}
