@@ -53,15 +53,27 @@ async fn an_email_goes_out_and_the_log_shows_what_the_customer_got() {
         body["personalizations"][0]["to"],
         json!([{"email": "maria@example.com", "name": "Maria Petersen"}])
     );
-    assert_eq!(body["from"], json!({"email": "info@shop.example", "name": "Salon Petersen"}));
+    assert_eq!(
+        body["from"],
+        json!({"email": "info@shop.example", "name": "Salon Petersen"})
+    );
     assert_eq!(body["content"][0]["type"], "text/plain");
-    assert!(body["content"][0]["value"].as_str().unwrap().contains("https://shop.example/b"));
+    assert!(
+        body["content"][0]["value"]
+            .as_str()
+            .unwrap()
+            .contains("https://shop.example/b")
+    );
     let delivery = shop.delivery(sent["deliveryId"].as_str().unwrap()).await;
     assert_eq!(delivery["status"], "success");
     assert_eq!(delivery["channel"], "email");
     assert_eq!(delivery["recipient"], "maria@example.com");
     assert_eq!(delivery["state"]["word"], "Accepted");
-    assert_eq!(delivery["deliveredAt"], Value::Null, "accepted is not delivered");
+    assert_eq!(
+        delivery["deliveredAt"],
+        Value::Null,
+        "accepted is not delivered"
+    );
     assert_eq!(delivery["body"], hello().to_string());
     assert!(!delivery.to_string().contains(KEY));
     assert_eq!(

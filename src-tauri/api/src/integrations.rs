@@ -157,7 +157,9 @@ pub(crate) async fn disconnect(
         success: true,
         message: match held {
             0 => format!("{who} is disconnected; its key is forgotten. The log stays."),
-            n => format!("{who} is disconnected; its key is forgotten. The log stays, and {n} wait until you set it up again."),
+            n => format!(
+                "{who} is disconnected; its key is forgotten. The log stays, and {n} wait until you set it up again."
+            ),
         },
         held,
     }))

@@ -7,6 +7,7 @@ use axum::response::IntoResponse;
 use http::{Method, StatusCode, Uri, header};
 use signalbox_core::Hub;
 use signalbox_core::deliveries::Order;
+use signalbox_core::integrations::Kind;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, ResponseBuilder};
 use utoipa::{OpenApi as _, ToSchema};
@@ -15,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, integrations, overview, problems, snippets, tokens, webhooks,
-    workspaces,
+    Changed, changes, deliveries, events, integrations, overview, problems, snippets, tokens,
+    webhooks, workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -27,7 +28,7 @@ use crate::{
         license(name = "MIT", identifier = "MIT"),
     ),
     servers((url = "http://127.0.0.1:7465")),
-    components(schemas(Problem, Changed, Order)),
+    components(schemas(Problem, Changed, Order, Kind)),
 )]
 struct Description;
 

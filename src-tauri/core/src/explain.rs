@@ -170,9 +170,10 @@ pub fn failed(channel: Channel, failure: &Failure, who: &str) -> String {
 pub(crate) fn ended(channel: Channel, ended: &Ended, who: &str) -> Option<String> {
     match Kind::of(channel) {
         None => receivers::failure(ended, who),
-        Some(kind) => ended.failure.as_ref().map(|failure| {
-            words::failure_in_full(kind, failure, ended.response_body.as_deref())
-        }),
+        Some(kind) => ended
+            .failure
+            .as_ref()
+            .map(|failure| words::failure_in_full(kind, failure, ended.response_body.as_deref())),
     }
 }
 

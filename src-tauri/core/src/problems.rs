@@ -4,7 +4,9 @@
 //! cause is. Kept is only what was dismissed, which stays away until the cause happens anew, and
 //! for a week what was solved.
 
+mod integration;
 mod resolve;
+pub(crate) use integration::IntegrationFacts;
 pub(crate) use resolve::{facts, open};
 
 use std::collections::HashMap;
@@ -13,9 +15,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::deliveries::{DeliveryRow, Status};
+use crate::deliveries::{Channel, DeliveryRow, Status};
 use crate::explain::{self, Role, Shape, State, count};
 use crate::ids::WebhookId;
+use crate::integrations::{Kind, Link};
 use crate::outcome::{Failure, Trouble};
 use crate::webhooks::PausedReason;
 
@@ -45,7 +48,7 @@ pub struct OpenProblem {
     pub id: String,
     /// Why.
     pub cause: Cause,
-    /// Always `webhooks` here.
+    /// `webhooks`, or the kind of the integration.
     pub integration: String,
     /// The webhook, where it is one's.
     pub webhook_id: Option<WebhookId>,
@@ -65,6 +68,9 @@ pub struct OpenProblem {
     pub effect: String,
     /// The actions as buttons.
     pub buttons: Vec<Button>,
+    /// Where at the provider it can be mended, to be opened in a browser.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<Link>,
     /// The oldest three it is about.
     pub first: Vec<DeliveryRow>,
     /// The filter of deliveries that shows all of them.
@@ -81,6 +87,9 @@ pub struct ProblemFilter {
     /// The webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_id: Option<WebhookId>,
+    /// The channel of the integration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<Channel>,
     /// Always false.
     pub test: bool,
 }
@@ -114,6 +123,12 @@ pub struct SolvedProblem {
 pub enum Cause {
     /// The key store cannot be used, or lost a secret.
     Keychain,
+    /// A provider does not accept the key.
+    NeedsCredentials,
+    /// A provider no longer grants access.
+    NeedsSignIn,
+    /// Something has to be set up at the provider, or the integration itself again.
+    NeedsSetup,
     /// A receiver said stop.
     Gone,
     /// A receiver has failed for days and is paused.
@@ -122,6 +137,8 @@ pub enum Cause {
     BlockedAddress,
     /// Deliveries were given up.
     Failed,
+    /// Answers got lost: nobody knows whether it was done.
+    Unknown,
     /// A signing secret is old.
     SecretOld,
 }
@@ -205,6 +222,15 @@ pub(crate) struct Many {
     pub(crate) since: Time,
 }
 
+impl Many {
+    fn and(self, other: Self) -> Self {
+        Self {
+            n: self.n + other.n,
+            since: self.since.min(other.since),
+        }
+    }
+}
+
 /// How one webhook stands, as far as problems follow from it.
 #[derive(Debug, Clone)]
 pub(crate) struct Facts {
@@ -222,17 +248,71 @@ pub(crate) struct Facts {
     pub(crate) blocked: Option<Many>,
 }
 
+/// Whose a problem is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whose {
+    /// All webhooks', or everybody's.
+    Webhooks,
+    Webhook(WebhookId),
+    Integration(Kind),
+}
+
+impl Whose {
+    fn suffix(self) -> String {
+        match self {
+            Self::Webhooks => String::new(),
+            Self::Webhook(id) => format!(".{id}"),
+            Self::Integration(kind) => format!(".{}", kind.as_str()),
+        }
+    }
+
+    fn integration(self) -> &'static str {
+        match self {
+            Self::Webhooks | Self::Webhook(_) => "webhooks",
+            Self::Integration(kind) => kind.as_str(),
+        }
+    }
+
+    pub(crate) fn webhook(self) -> Option<WebhookId> {
+        match self {
+            Self::Webhook(id) => Some(id),
+            Self::Webhooks | Self::Integration(_) => None,
+        }
+    }
+
+    pub(crate) fn kind(self) -> Option<Kind> {
+        match self {
+            Self::Integration(kind) => Some(kind),
+            Self::Webhooks | Self::Webhook(_) => None,
+        }
+    }
+}
+
+impl OpenProblem {
+    pub(crate) fn whose(&self) -> Whose {
+        match (self.webhook_id, Kind::named(&self.integration)) {
+            (Some(id), _) => Whose::Webhook(id),
+            (None, Some(kind)) => Whose::Integration(kind),
+            (None, None) => Whose::Webhooks,
+        }
+    }
+}
+
 /// The name of a problem: its cause, and whose it is.
-pub(crate) fn id(cause: Cause, webhook: Option<WebhookId>) -> String {
+pub(crate) fn id(cause: Cause, whose: Whose) -> String {
     let cause = match cause {
         Cause::Keychain => "keychain",
+        Cause::NeedsCredentials => "needs_credentials",
+        Cause::NeedsSignIn => "needs_sign_in",
+        Cause::NeedsSetup => "needs_setup",
         Cause::Gone => "gone",
         Cause::Failing => "failing",
         Cause::BlockedAddress => "blocked_address",
         Cause::Failed => "failed",
+        Cause::Unknown => "unknown",
         Cause::SecretOld => "secret_old",
     };
-    webhook.map_or_else(|| cause.to_owned(), |id| format!("{cause}.{id}"))
+    format!("{cause}{}", whose.suffix())
 }
 
 /// "Tuesday": since when, as people say it after "since".
@@ -266,6 +346,7 @@ pub(crate) fn secret_age(made: Time, who: &str, now: Time) -> (String, bool) {
 /// The problems that follow from how things stand. Pure.
 pub(crate) fn of(
     facts: &[Facts],
+    integrations: &[IntegrationFacts],
     dismissed: &HashMap<String, Time>,
     now: Time,
     zone: &TimeZone,
@@ -280,13 +361,7 @@ pub(crate) fn of(
             } else {
                 locked = Some(match locked {
                     None => (*held, failure.clone()),
-                    Some((known, failure)) => (
-                        Many {
-                            n: known.n + held.n,
-                            since: known.since.min(held.since),
-                        },
-                        failure,
-                    ),
+                    Some((known, failure)) => (known.and(*held), failure),
                 });
             }
         }
@@ -309,10 +384,21 @@ pub(crate) fn of(
         }
         all.extend(old_secret(webhook, now));
     }
+    for integration in integrations {
+        all.extend(integration::of(integration, now, zone));
+        if let Some((held, failure)) = &integration.held_keychain
+            && failure.args.trouble != Some(Trouble::SecretMissing)
+        {
+            locked = Some(match locked {
+                None => (*held, failure.clone()),
+                Some((known, failure)) => (known.and(*held), failure),
+            });
+        }
+    }
     all.extend(locked.map(|(held, failure)| keychain(None, held, &failure)));
     all.retain(|problem| match problem.cause {
         // What was given up before is not counted any more.
-        Cause::Failed | Cause::BlockedAddress | Cause::Keychain => true,
+        Cause::Failed | Cause::BlockedAddress | Cause::Keychain | Cause::Unknown => true,
         _ => dismissed
             .get(&problem.id)
             .is_none_or(|at| problem.since > *at),
@@ -330,9 +416,9 @@ pub(crate) fn sentence(problems: &[OpenProblem]) -> String {
     }
 }
 
-struct Draft<'a> {
+struct Draft {
     cause: Cause,
-    webhook: Option<&'a Facts>,
+    whose: Whose,
     since: Time,
     waiting: u64,
     failed: u64,
@@ -340,23 +426,26 @@ struct Draft<'a> {
     title: String,
     effect: String,
     buttons: Vec<(ProblemAction, String)>,
+    link: Option<Link>,
 }
 
-impl Draft<'_> {
+impl Draft {
     /// The first button is the one to offer first.
     fn done(self) -> OpenProblem {
-        let webhook_id = self.webhook.map(|w| w.webhook);
+        let webhook_id = self.whose.webhook();
+        let unknown = self.cause == Cause::Unknown;
         let statuses: Vec<&str> = [
+            unknown.then_some(Status::Unknown.as_str()),
             (self.waiting > 0).then_some(Status::Held.as_str()),
-            (self.failed > 0 || self.waiting == 0).then_some(Status::Failed.as_str()),
+            (!unknown && (self.failed > 0 || self.waiting == 0)).then_some(Status::Failed.as_str()),
         ]
         .into_iter()
         .flatten()
         .collect();
         OpenProblem {
-            id: id(self.cause, webhook_id),
+            id: id(self.cause, self.whose),
             cause: self.cause,
-            integration: "webhooks".into(),
+            integration: self.whose.integration().into(),
             webhook_id,
             since: self.since,
             waiting: self.waiting,
@@ -375,10 +464,12 @@ impl Draft<'_> {
                     primary: i == 0,
                 })
                 .collect(),
+            link: self.link,
             first: Vec::new(),
             filter: ProblemFilter {
                 status: statuses.join(","),
                 webhook_id,
+                channel: self.whose.kind().map(Kind::channel),
                 test: false,
             },
         }
@@ -413,7 +504,7 @@ fn stopped(webhook: &Facts, now: Time, zone: &TimeZone) -> Option<OpenProblem> {
             PausedReason::ByOwner => return None,
             PausedReason::Gone => Draft {
                 cause: Cause::Gone,
-                webhook: Some(webhook),
+                whose: Whose::Webhook(webhook.webhook),
                 since,
                 waiting,
                 failed,
@@ -434,10 +525,11 @@ fn stopped(webhook: &Facts, now: Time, zone: &TimeZone) -> Option<OpenProblem> {
                     ),
                     dismiss(),
                 ],
+                link: None,
             },
             PausedReason::Failing => Draft {
                 cause: Cause::Failing,
-                webhook: Some(webhook),
+                whose: Whose::Webhook(webhook.webhook),
                 since,
                 waiting,
                 failed,
@@ -450,6 +542,7 @@ fn stopped(webhook: &Facts, now: Time, zone: &TimeZone) -> Option<OpenProblem> {
                     "{name} is paused and does not know what happened since. Nothing is lost; send it once {host} answers again."
                 ),
                 buttons: vec![(ProblemAction::Resume, send), remove(webhook), dismiss()],
+                link: None,
             },
         }
         .done(),
@@ -487,7 +580,7 @@ fn given_up(webhook: &Facts, many: Many, blocked: bool, now: Time, zone: &TimeZo
     };
     Draft {
         cause,
-        webhook: Some(webhook),
+        whose: Whose::Webhook(webhook.webhook),
         since: many.since,
         waiting: 0,
         failed: n,
@@ -495,6 +588,7 @@ fn given_up(webhook: &Facts, many: Many, blocked: bool, now: Time, zone: &TimeZo
         title,
         effect,
         buttons: vec![send, told, dismiss()],
+        link: None,
     }
     .done()
 }
@@ -502,7 +596,7 @@ fn given_up(webhook: &Facts, many: Many, blocked: bool, now: Time, zone: &TimeZo
 fn keychain(webhook: Option<&Facts>, held: Many, failure: &Failure) -> OpenProblem {
     Draft {
         cause: Cause::Keychain,
-        webhook,
+        whose: webhook.map_or(Whose::Webhooks, |w| Whose::Webhook(w.webhook)),
         since: held.since,
         waiting: held.n,
         failed: 0,
@@ -519,6 +613,7 @@ fn keychain(webhook: Option<&Facts>, held: Many, failure: &Failure) -> OpenProbl
             ],
             None => vec![(ProblemAction::Release, "Try again".into())],
         },
+        link: None,
     }
     .done()
 }
@@ -528,7 +623,7 @@ fn old_secret(webhook: &Facts, now: Time) -> Option<OpenProblem> {
     (days >= OLD_SECRET_DAYS).then(|| {
         Draft {
             cause: Cause::SecretOld,
-            webhook: Some(webhook),
+            whose: Whose::Webhook(webhook.webhook),
             since: webhook.secret_created_at.plus_ms(OLD_SECRET_DAYS * DAY_MS),
             waiting: 0,
             failed: 0,
@@ -538,6 +633,7 @@ fn old_secret(webhook: &Facts, now: Time) -> Option<OpenProblem> {
                 "It is {days} days old. While it is changed both are valid, so nothing is missed."
             ),
             buttons: vec![(ProblemAction::ReplaceKey, "Change it".into()), dismiss()],
+            link: None,
         }
         .done()
     })
@@ -571,7 +667,7 @@ mod tests {
     }
 
     fn found(facts: &[Facts]) -> Vec<OpenProblem> {
-        of(facts, &HashMap::new(), NOW, &TimeZone::UTC)
+        of(facts, &[], &HashMap::new(), NOW, &TimeZone::UTC)
     }
 
     fn many(n: u64, days: i64) -> Many {
@@ -690,12 +786,13 @@ mod tests {
         let dismissed = HashMap::from([(open[0].id.clone(), ago(1))]);
         let left = of(
             std::slice::from_ref(&facts),
+            &[],
             &dismissed,
             NOW,
             &TimeZone::UTC,
         );
         assert!(left.is_empty());
         facts.paused = Some((PausedReason::Gone, ago(0)));
-        assert_eq!(of(&[facts], &dismissed, NOW, &TimeZone::UTC).len(), 1);
+        assert_eq!(of(&[facts], &[], &dismissed, NOW, &TimeZone::UTC).len(), 1);
     }
 }

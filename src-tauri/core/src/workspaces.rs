@@ -219,10 +219,7 @@ impl Hub {
         for item in items.chain(kinds) {
             // A secret that cannot be deleted now is an orphan in the key store, not a lost one.
             if let Err(error) = self.secrets.delete(id, &item).await {
-                tracing::warn!(
-                    ?error,
-                    "a secret could not be removed from the key store"
-                );
+                tracing::warn!(?error, "a secret could not be removed from the key store");
             }
         }
         Ok(())

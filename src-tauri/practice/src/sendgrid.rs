@@ -236,7 +236,10 @@ fn check(body: &Map<String, Value>) -> Result<(), Wrong> {
     }
     let content = list(body.get("content"));
     if content.is_empty() {
-        return wrong("content", "The content value must be a string at least one character in length.");
+        return wrong(
+            "content",
+            "The content value must be a string at least one character in length.",
+        );
     }
     let mut kinds = Vec::new();
     for (i, part) in content.iter().enumerate() {
@@ -327,7 +330,10 @@ mod tests {
         assert_eq!(with("from", json!({"email": "x"})), "from.email");
         assert_eq!(with("subject", json!("")), "subject");
         assert_eq!(
-            with("content", json!([{"type": "text/html", "value": "h"}, {"type": "text/plain", "value": "t"}])),
+            with(
+                "content",
+                json!([{"type": "text/html", "value": "h"}, {"type": "text/plain", "value": "t"}])
+            ),
             "content"
         );
         assert_eq!(
@@ -336,7 +342,10 @@ mod tests {
         );
         assert_eq!(with("html", json!("x")), "html");
         assert_eq!(
-            with("personalizations", json!([{"to": [{"email": "a@example.com"}], "bcc": [{"email": "A@example.com"}]}])),
+            with(
+                "personalizations",
+                json!([{"to": [{"email": "a@example.com"}], "bcc": [{"email": "A@example.com"}]}])
+            ),
             "personalizations.0.bcc.0.email"
         );
     }

@@ -140,6 +140,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/email/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends an email and waits for the first try, at most 15 s. What does not go out, or not yet, is a
+         *     graceful failure with status 200; with `willRetry` it goes on by itself.
+         */
+        post: operations["sendEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/event-types": {
         parameters: {
             query?: never;
@@ -234,7 +254,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** What is set up. */
+        /** What is set up, and how it stands. */
         get: operations["listIntegrations"];
         put?: never;
         post?: never;
@@ -353,6 +373,55 @@ export interface paths {
         put?: never;
         /** Sends a test, one attempt, and waits for how it went. A test that fails is a result, with status 200. */
         post: operations["testWebhook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sets an integration up, or replaces its key: tested first, then saved. What the provider refuses
+         *     is a graceful failure with status 200, and nothing is saved. What could not be tested now is
+         *     saved with that result.
+         */
+        post: operations["configureIntegration"];
+        /**
+         * Disconnects an integration: its settings and secrets are forgotten, its log stays, and what waits
+         *     is held until it is set up again or closed.
+         */
+        delete: operations["disconnectIntegration"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an integration, pauses it (`isActive: false`) or resumes it. Another scheme, host or port
+         *     of its base URL needs the secret in the same request (422 `secret_required`).
+         */
+        patch: operations["updateIntegration"];
+        trace?: never;
+    };
+    "/api/integrations/{kind}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks whether an integration works: without side effects, or by a test sent to `testTo`. A test
+         *     that fails is a result, with status 200.
+         */
+        post: operations["testIntegration"];
         delete?: never;
         options?: never;
         head?: never;
@@ -527,11 +596,24 @@ export interface components {
          * @enum {string}
          */
         Action: "retry" | "cancel" | "release";
+        /** @description One address or several. */
+        Addresses: string | string[];
         /**
          * @description What the arm shows: it speaks for the whole.
          * @enum {string}
          */
         Arm: "clear" | "needs_you" | "paused" | "offline";
+        /** @description A file that goes with an email: its bytes, or where it lies in the storage. */
+        Attachment: {
+            /** @description Its bytes. */
+            contentBase64?: string | null;
+            /** @description `application/pdf` */
+            contentType: string;
+            /** @description What it is called. */
+            filename: string;
+            /** @description The key of a stored file, instead of its bytes. */
+            key?: string | null;
+        };
         /** @description One try. Written when it starts, completed once, never changed afterwards. */
         Attempt: {
             code?: components["schemas"]["Code"] | null;
@@ -599,30 +681,19 @@ export interface components {
             primary: boolean;
         };
         /** @description Google Calendar. */
-        CalendarIntegration: {
+        CalendarIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description The account's primary calendar. */
             account?: string | null;
             /** @description The chosen calendar. */
             calendarId?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
             /** @description What was permitted. */
             scopes: string[];
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
         };
         /**
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "gone" | "failing" | "blocked_address" | "failed" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -646,6 +717,8 @@ export interface components {
          * @enum {string}
          */
         Code: "not_configured" | "disabled" | "offline" | "unreachable" | "timed_out" | "rate_limited" | "provider_down" | "sign_in_expired" | "credentials_rejected" | "rejected" | "blocked_address" | "keychain_unavailable" | "not_found" | "internal";
+        /** @description How setting up or changing an integration went. */
+        ConfiguredIntegration: components["schemas"]["SavedIntegration"] | components["schemas"]["RefusedIntegration"];
         /** @description What *Connect your software* shows. */
         Connection: {
             /** @description Where programs of this computer reach Signalbox. */
@@ -806,23 +879,65 @@ export interface components {
             /** @description Who gets it, by name: "Cash desk". */
             who: string;
         };
+        /** @description What was disconnected. */
+        Disconnected: {
+            /**
+             * Format: int64
+             * @description Deliveries that wait until it is set up again.
+             */
+            held: number;
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description An email that the provider accepted. Whether it was delivered, SendGrid does not say. */
+        EmailAccepted: {
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description True: it was sent before, under the same key. */
+            duplicate: boolean;
+            /** @description What the provider calls it, if it said. */
+            messageId?: string | null;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description Email through SendGrid. */
-        EmailIntegration: {
+        EmailIntegration: components["schemas"]["IntegrationStanding"] & {
+            /** @description Where SendGrid is. */
+            apiBaseUrl?: string | null;
             /** @description The sender's address. */
             fromEmail?: string | null;
             /** @description The sender's name. */
             fromName?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/email`. */
+        EmailPatch: {
+            /** @description Where SendGrid is. Another scheme, host or port needs the key in the same request. */
+            apiBaseUrl?: string | null;
+            apiKey?: components["schemas"]["Secret"] | null;
+            /** @description The sender's address. */
+            fromEmail?: string | null;
+            /** @description The sender's name; null for none. */
+            fromName?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description How sending an email went. */
+        EmailSent: components["schemas"]["EmailAccepted"] | components["schemas"]["Graceful"];
+        /** @description SendGrid to be set up: `POST /api/integrations/email`. */
+        EmailSetup: {
+            /** @description Where SendGrid is; else `https://api.sendgrid.com`, for EU accounts `https://api.eu.sendgrid.com`. */
+            apiBaseUrl?: string | null;
+            /** @description A key of SendGrid's that may send mail. */
+            apiKey: components["schemas"]["Secret"];
+            /** @description The sender's address, verified at SendGrid. */
+            fromEmail: string;
+            /** @description The sender's name. */
+            fromName?: string | null;
+            /** @description Sends a test there before it is saved. */
+            testTo?: string | null;
         };
         /** @description An event as it is read back. */
         Event: {
@@ -872,6 +987,24 @@ export interface components {
         };
         EventTypes: {
             eventTypes: components["schemas"]["EventType"][];
+        };
+        /** @description One thing that has to be filled in to set an integration up. */
+        Field: {
+            /** @description What can be chosen; for [`Input::Choice`] only. */
+            choices?: string[];
+            /** @description Something it may look like. */
+            example?: string | null;
+            find?: components["schemas"]["Link"] | null;
+            /** @description What it is and what it is for. */
+            help: string;
+            /** @description How it is filled in. */
+            input: components["schemas"]["Input"];
+            /** @description What people call it. */
+            label: string;
+            /** @description The member of the request. */
+            name: string;
+            /** @description Whether it must be there. */
+            required: boolean;
         };
         /** @description One field of a request that is wrong, and what would be right. */
         FieldError: {
@@ -985,6 +1118,74 @@ export interface components {
             /** @description The workspace asked about. */
             workspace: components["schemas"]["WorkspaceName"];
         };
+        /**
+         * @description How a field is filled in.
+         * @enum {string}
+         */
+        Input: "text" | "secret" | "email" | "phone" | "url" | "switch" | "choice";
+        /**
+         * @description What an integration is for.
+         * @enum {string}
+         */
+        IntegrationKind: "email" | "sms" | "calendar" | "storage";
+        /** @description What is to be different; its members are the kind's own. */
+        IntegrationPatch: components["schemas"]["EmailPatch"];
+        /** @description What is to be set up; its members are the kind's own. */
+        IntegrationSetup: components["schemas"]["EmailSetup"];
+        /** @description What is true of an integration of any kind. */
+        IntegrationStanding: {
+            /** @description The last seven days, oldest first, in the workspace's zone. */
+            days: components["schemas"]["Day"][];
+            /**
+             * Format: int64
+             * @description Deliveries that were given up.
+             */
+            failed: number;
+            /** @description What has to be filled in to set it up. */
+            fields: components["schemas"]["Field"][];
+            /**
+             * Format: int64
+             * @description Deliveries that wait for a cause to go away.
+             */
+            held: number;
+            /** @description Whether it is switched on. */
+            isActive: boolean;
+            /** @description Whether it was set up. */
+            isConfigured: boolean;
+            lastSuccess?: components["schemas"]["Time"] | null;
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description What of it needs the owner most, if anything does. */
+            problemId?: string | null;
+            /** @description Who provides it. */
+            provider: string;
+            /** @description The same for people: "SendGrid". */
+            providerName: string;
+            /** @description What is true, in words. */
+            sentence: string;
+            /** @description Word, shape and role. */
+            state: components["schemas"]["State"];
+            /**
+             * Format: double
+             * @description Share of deliveries that got through, 0 to 1; from 20 ended deliveries on.
+             */
+            successRate?: number | null;
+            /** @description Why the test failed. */
+            testError?: string | null;
+            /** @description `success` or `failed`. */
+            testStatus?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that are due now or later.
+             */
+            waiting: number;
+            /** @description What becomes of what comes in while it is not active. */
+            whenPaused: components["schemas"]["WhenPaused"];
+        };
+        /** @description Whom to send a test to; nobody is only a look at the key. */
+        IntegrationTest: {
+            /** @description An address of your own. */
+            testTo?: string | null;
+        };
         /** @description `GET /api/integrations` */
         Integrations: {
             /** @description Google Calendar. */
@@ -1003,6 +1204,13 @@ export interface components {
          * @enum {string}
          */
         Language: "node" | "python" | "php" | "ruby" | "go" | "rust";
+        /** @description A place at the provider, to be opened in a browser. */
+        Link: {
+            /** @description "Open billing" */
+            label: string;
+            /** @description Where it is. */
+            url: string;
+        };
         /** @description What was done, as a sentence. */
         Message: {
             message: string;
@@ -1122,8 +1330,9 @@ export interface components {
             first: components["schemas"]["DeliveryRow"][];
             /** @description The same for as long as the cause is. */
             id: string;
-            /** @description Always `webhooks` here. */
+            /** @description `webhooks`, or the kind of the integration. */
             integration: string;
+            link?: components["schemas"]["Link"] | null;
             /** @description Since when. */
             since: components["schemas"]["Time"];
             /** @description Word, shape and role. */
@@ -1183,6 +1392,7 @@ export interface components {
         ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
+            channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
             /** @description Always false. */
@@ -1218,6 +1428,11 @@ export interface components {
             success: boolean;
             /** @description What in `data` looks odd. It was taken as it is. */
             warnings: components["schemas"]["FieldError"][];
+        };
+        /** @description An integration that the provider refused. */
+        RefusedIntegration: components["schemas"]["Graceful"] & {
+            /** @description The same sentence as `error`. */
+            message: string;
         };
         /** @description A row that was not recorded; the others are. */
         RefusedRow: {
@@ -1285,6 +1500,22 @@ export interface components {
         };
         /** @description How one row of a batch fared. */
         RowResult: components["schemas"]["Recorded"] | components["schemas"]["RefusedRow"];
+        /** @description An integration that was saved. */
+        SavedIntegration: {
+            /** @description A sentence: whether it works, or why that is not known yet. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Deliveries that waited for this and go out now.
+             */
+            released: number;
+            /** @description Always true. */
+            success: boolean;
+            /** @description Why the test could not be made. */
+            testError?: string | null;
+            /** @description `success` or `failed`; null when there was nothing to test. */
+            testStatus?: string | null;
+        };
         /**
          * @description How the gaps between tries grow.
          * @enum {string}
@@ -1295,6 +1526,8 @@ export interface components {
          * @enum {string}
          */
         Scope: "events" | "full";
+        /** Format: password */
+        Secret: string;
         /** @description How old a signing secret is. */
         SecretAge: {
             /** @description From 180 days on: time to change it. */
@@ -1316,20 +1549,9 @@ export interface components {
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
         /** @description Texts through Twilio. */
-        SmsIntegration: {
+        SmsIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description The sender's number. */
             fromNumber?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
         };
         /** @description A program that receives a webhook and verifies it. */
         Snippet: {
@@ -1369,24 +1591,13 @@ export interface components {
          */
         Status: "pending" | "sending" | "held" | "success" | "failed" | "unknown" | "skipped" | "cancelled";
         /** @description File storage. */
-        StorageIntegration: {
+        StorageIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description The bucket. */
             bucketName?: string | null;
             /** @description Where it is, if not AWS. */
             endpoint?: string | null;
-            /** @description Whether it is switched on. */
-            isActive: boolean;
-            /** @description Whether it was set up. */
-            isConfigured: boolean;
-            lastTested?: components["schemas"]["Time"] | null;
-            /** @description Who provides it. */
-            provider: string;
             /** @description Its region. */
             region?: string | null;
-            /** @description Why the test failed. */
-            testError?: string | null;
-            /** @description `success` or `failed`. */
-            testStatus?: string | null;
         };
         /** @description An event on *Today* and what became of it. */
         Story: {
@@ -1471,6 +1682,34 @@ export interface components {
         };
         /** @description How a test of a webhook went: one attempt. */
         Tested: components["schemas"]["TestPassed"] | components["schemas"]["TestFailed"];
+        /** @description A test that went badly. */
+        TestedBadly: components["schemas"]["Graceful"] & {
+            lastTested?: components["schemas"]["Time"] | null;
+            /** @description The same sentence as `error`. */
+            message: string;
+        };
+        /** @description How a test of an integration went. */
+        TestedIntegration: components["schemas"]["TestedWell"] | components["schemas"]["TestedBadly"];
+        /** @description A test that went well. */
+        TestedWell: {
+            deliveryId?: components["schemas"]["DeliveryId"] | null;
+            /**
+             * Format: int64
+             * @description How long it took.
+             */
+            durationMs: number;
+            /** @description When it was. */
+            lastTested: components["schemas"]["Time"];
+            /** @description A sentence. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Deliveries that waited for this and go out now.
+             */
+            released: number;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** Format: date-time */
         Time: string;
         /** @description What *Today* shows. */
@@ -1508,7 +1747,7 @@ export interface components {
          * @description What a screen may be showing.
          * @enum {string}
          */
-        Topic: "events" | "deliveries" | "webhooks" | "tokens" | "workspaces" | "network";
+        Topic: "events" | "deliveries" | "webhooks" | "integrations" | "tokens" | "workspaces" | "network";
         /**
          * @description What made an attempt happen.
          * @enum {string}
@@ -1663,6 +1902,11 @@ export interface components {
         Webhooks: {
             webhooks: components["schemas"]["Webhook"][];
         };
+        /**
+         * @description What becomes of what comes in while an integration is not active.
+         * @enum {string}
+         */
+        WhenPaused: "hold" | "skip";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -1700,7 +1944,9 @@ export interface components {
     pathItems: never;
 }
 export type Action = components['schemas']['Action'];
+export type Addresses = components['schemas']['Addresses'];
 export type Arm = components['schemas']['Arm'];
+export type Attachment = components['schemas']['Attachment'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
 export type BatchResult = components['schemas']['BatchResult'];
@@ -1712,6 +1958,7 @@ export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
 export type Code = components['schemas']['Code'];
+export type ConfiguredIntegration = components['schemas']['ConfiguredIntegration'];
 export type Connection = components['schemas']['Connection'];
 export type Counts = components['schemas']['Counts'];
 export type CreatedToken = components['schemas']['CreatedToken'];
@@ -1723,12 +1970,18 @@ export type DeliveryDetail = components['schemas']['DeliveryDetail'];
 export type DeliveryId = components['schemas']['DeliveryId'];
 export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
+export type Disconnected = components['schemas']['Disconnected'];
+export type EmailAccepted = components['schemas']['EmailAccepted'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
+export type EmailPatch = components['schemas']['EmailPatch'];
+export type EmailSent = components['schemas']['EmailSent'];
+export type EmailSetup = components['schemas']['EmailSetup'];
 export type Event = components['schemas']['Event'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
+export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
 export type FilterSample = components['schemas']['FilterSample'];
 export type FilterTest = components['schemas']['FilterTest'];
@@ -1738,8 +1991,15 @@ export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
+export type Input = components['schemas']['Input'];
+export type IntegrationKind = components['schemas']['IntegrationKind'];
+export type IntegrationPatch = components['schemas']['IntegrationPatch'];
+export type IntegrationSetup = components['schemas']['IntegrationSetup'];
+export type IntegrationStanding = components['schemas']['IntegrationStanding'];
+export type IntegrationTest = components['schemas']['IntegrationTest'];
 export type Integrations = components['schemas']['Integrations'];
 export type Language = components['schemas']['Language'];
+export type Link = components['schemas']['Link'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -1762,6 +2022,7 @@ export type ProblemFilter = components['schemas']['ProblemFilter'];
 export type Problems = components['schemas']['Problems'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
+export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
@@ -1772,8 +2033,10 @@ export type Rotated = components['schemas']['Rotated'];
 export type RotatedSecret = components['schemas']['RotatedSecret'];
 export type RotationFinished = components['schemas']['RotationFinished'];
 export type RowResult = components['schemas']['RowResult'];
+export type SavedIntegration = components['schemas']['SavedIntegration'];
 export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
+export type Secret = components['schemas']['Secret'];
 export type SecretAge = components['schemas']['SecretAge'];
 export type Settings = components['schemas']['Settings'];
 export type Shape = components['schemas']['Shape'];
@@ -1790,6 +2053,9 @@ export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
 export type Tested = components['schemas']['Tested'];
+export type TestedBadly = components['schemas']['TestedBadly'];
+export type TestedIntegration = components['schemas']['TestedIntegration'];
+export type TestedWell = components['schemas']['TestedWell'];
 export type Time = components['schemas']['Time'];
 export type Today = components['schemas']['Today'];
 export type Token = components['schemas']['Token'];
@@ -1802,6 +2068,7 @@ export type WebhookCounts = components['schemas']['WebhookCounts'];
 export type WebhookId = components['schemas']['WebhookId'];
 export type WebhookPatch = components['schemas']['WebhookPatch'];
 export type Webhooks = components['schemas']['Webhooks'];
+export type WhenPaused = components['schemas']['WhenPaused'];
 export type Workspace = components['schemas']['Workspace'];
 export type WorkspaceId = components['schemas']['WorkspaceId'];
 export type WorkspaceName = components['schemas']['WorkspaceName'];
@@ -2072,6 +2339,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Findings"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sendEmail: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Message"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EmailSent"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -2648,6 +2948,142 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Tested"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    configureIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationSetup"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfiguredIntegration"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    disconnectIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Disconnected"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IntegrationPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfiguredIntegration"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testIntegration: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                kind: components["schemas"]["IntegrationKind"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["IntegrationTest"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedIntegration"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -25,6 +25,8 @@ pub(crate) struct Ended {
     pub(crate) response_truncated: bool,
     /// What the provider calls what it took; kept with the delivery.
     pub(crate) provider_id: Option<String>,
+    /// It was accepted, and this is when to ask what became of it; kept with the delivery.
+    pub(crate) check_at: Option<Time>,
 }
 
 /// An attempt as stored.
@@ -116,6 +118,7 @@ pub(crate) fn of(conn: &Connection, delivery: i64) -> Result<Vec<AttemptRow>> {
                 response_body: row.get("response_body")?,
                 response_truncated: row.get("response_truncated")?,
                 provider_id: None,
+                check_at: None,
             },
         })
     })?;

@@ -8,9 +8,10 @@ use serde::Deserialize as _;
 
 use super::deliveries::{self, DeliveryRecord};
 use crate::clock::Time;
-use crate::deliveries::Reason;
+use crate::deliveries::{Reason, Status};
 use crate::error::Result;
 use crate::ids::{WebhookId, WorkspaceId};
+use crate::outbox::target;
 use crate::outcome::Failure;
 use crate::problems::{Many, OLD_SECRET_DAYS, Solution};
 
@@ -63,6 +64,56 @@ pub(crate) fn batch(conn: &Connection, which: &GivenUp, limit: usize) -> Result<
         .collect::<rusqlite::Result<_>>()?)
 }
 
+/// How many of an integration's deliveries nobody knows of whether they were done, and since when.
+pub(crate) fn unknown(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    endpoint: &str,
+    after: Time,
+) -> Result<Option<Many>> {
+    let (n, since) = conn
+        .prepare_cached(
+            "SELECT count(*), min(created_at) FROM deliveries WHERE workspace_id = ?1 AND status = 'unknown' AND status <> 'success' AND endpoint = ?2 AND created_at > ?3",
+        )?
+        .query_row(params![workspace, endpoint, after], |r| {
+            Ok((r.get::<_, i64>(0)?, r.get::<_, Option<Time>>(1)?))
+        })?;
+    Ok(since.map(|since| Many {
+        n: n.cast_unsigned(),
+        since,
+    }))
+}
+
+/// Deliveries of an endpoint that are not final: held for a reason, or of unknown fate.
+pub(crate) enum Waiting {
+    Held(Reason),
+    Unknown,
+}
+
+/// The row numbers of some of them that were queued by `until`, oldest first.
+pub(crate) fn waiting(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    endpoint: &str,
+    which: &Waiting,
+    until: Time,
+    limit: usize,
+) -> Result<Vec<i64>> {
+    let (status, reason) = match which {
+        Waiting::Held(reason) => (Status::Held, Some(*reason)),
+        Waiting::Unknown => (Status::Unknown, None),
+    };
+    let mut statement = conn.prepare_cached(
+        "SELECT seq FROM deliveries WHERE workspace_id = ?1 AND status = ?2 AND status <> 'success' AND endpoint = ?3 AND status_reason IS ?4 AND created_at <= ?5 ORDER BY seq LIMIT ?6",
+    )?;
+    Ok(statement
+        .query_map(
+            params![workspace, status, endpoint, reason, until, limit as i64],
+            |r| r.get(0),
+        )?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 /// What is held at an endpoint, by reason.
 pub(crate) fn held(conn: &Connection, endpoint: &str) -> Result<Vec<(Reason, Many)>> {
     let mut statement = conn.prepare_cached(
@@ -97,34 +148,21 @@ pub(crate) fn held_because(
     Ok(found.flatten())
 }
 
-/// The oldest deliveries a problem is about: held, or given up.
+/// The oldest deliveries of some endpoints that a problem is about.
 pub(crate) fn first(
     conn: &Connection,
-    workspace: WorkspaceId,
-    webhook: Option<WebhookId>,
-    held: bool,
+    endpoints: &[String],
+    status: Status,
     limit: usize,
 ) -> Result<Vec<DeliveryRecord>> {
-    let webhooks = match webhook {
-        Some(id) => vec![id],
-        None => super::webhooks::all(conn, workspace)?
-            .into_iter()
-            .map(|w| w.id)
-            .collect(),
+    let which = match status {
+        Status::Held => "d.status = 'held' ORDER BY d.status_reason, d.created_at, d.seq",
+        Status::Unknown => "d.status = 'unknown' AND d.finished_at IS NULL ORDER BY d.seq",
+        _ => "d.status = 'failed' AND d.is_test = 0 ORDER BY d.finished_at, d.seq",
     };
     let mut found = Vec::new();
-    for id in webhooks {
-        let which = if held {
-            "d.status = 'held' ORDER BY d.status_reason, d.created_at, d.seq"
-        } else {
-            "d.status = 'failed' AND d.is_test = 0 ORDER BY d.finished_at, d.seq"
-        };
-        found.extend(deliveries::at_endpoint(
-            conn,
-            &id.to_string(),
-            which,
-            limit,
-        )?);
+    for endpoint in endpoints {
+        found.extend(deliveries::at_endpoint(conn, endpoint, which, limit)?);
     }
     found.sort_by_key(|record| record.seq);
     found.truncate(limit);
@@ -225,11 +263,14 @@ pub(crate) fn unlocked(
 ) -> Result<u64> {
     let n = deliveries::release_held(conn, endpoint, Reason::Keychain, now)? as u64;
     if n > 0 {
-        let name: Option<String> = conn
-            .query_row("SELECT name FROM webhooks WHERE id = ?", [endpoint], |r| {
-                r.get(0)
-            })
-            .optional()?;
+        let name = match target::integration(endpoint) {
+            Some((kind, _)) => Some(kind.provider_name().to_owned()),
+            None => conn
+                .query_row("SELECT name FROM webhooks WHERE id = ?", [endpoint], |r| {
+                    r.get(0)
+                })
+                .optional()?,
+        };
         let name = name.unwrap_or_default();
         note(conn, workspace, Solution::Unlocked, &name, n, now)?;
     }

@@ -66,7 +66,11 @@ pub(super) fn write(conn: &Connection, tallies: &[Tally]) -> Result<()> {
         // Within one commit the success is taken for the later one.
         match target::integration(&tally.endpoint) {
             None => conn
-                .prepare_cached(concat!("UPDATE webhooks SET ", counted!(), " WHERE id = ?1"))?
+                .prepare_cached(concat!(
+                    "UPDATE webhooks SET ",
+                    counted!(),
+                    " WHERE id = ?1"
+                ))?
                 .execute(params![
                     tally.endpoint,
                     tally.succeeded,

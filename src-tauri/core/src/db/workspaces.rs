@@ -59,7 +59,10 @@ pub(crate) fn delete(conn: &Connection, id: WorkspaceId) -> Result<()> {
         [id],
     )?;
     for kind in crate::integrations::Kind::ALL {
-        conn.execute("DELETE FROM tallies WHERE endpoint = ?", [kind.endpoint(id)])?;
+        conn.execute(
+            "DELETE FROM tallies WHERE endpoint = ?",
+            [kind.endpoint(id)],
+        )?;
     }
     conn.execute("DELETE FROM deliveries WHERE workspace_id = ?", [id])?;
     conn.execute("DELETE FROM workspaces WHERE id = ?", [id])?;

@@ -57,15 +57,23 @@ impl Hub {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db
             .write(move |tx| {
-                let row = db::deliveries::get(tx.conn(), workspace, id)?.ok_or_else(|| Error::not_found("delivery"))?;
+                let row = db::deliveries::get(tx.conn(), workspace, id)?
+                    .ok_or_else(|| Error::not_found("delivery"))?;
                 let allowed = match wish {
-                    Wish::Retry => matches!(row.status, Status::Failed | Status::Unknown | Status::Held),
-                    Wish::Cancel => matches!(row.status, Status::Pending | Status::Held | Status::Failed | Status::Unknown),
+                    Wish::Retry => {
+                        matches!(row.status, Status::Failed | Status::Unknown | Status::Held)
+                    }
+                    Wish::Cancel => matches!(
+                        row.status,
+                        Status::Pending | Status::Held | Status::Failed | Status::Unknown
+                    ),
                     Wish::Release => row.status == Status::Held,
                 };
                 if !allowed {
                     return Err(Error::conflict(match row.status {
-                        Status::Success => "This got through already. To send it once more, replay it.",
+                        Status::Success => {
+                            "This got through already. To send it once more, replay it."
+                        }
                         Status::Sending => "This is being sent right now. Look again in a moment.",
                         Status::Pending => "This goes out by itself.",
                         _ => "This is closed.",
@@ -81,7 +89,11 @@ impl Hub {
                     }
                 } else {
                     may_go(tx.conn(), row.channel, &row.endpoint)?;
-                    let trigger = if matches!(wish, Wish::Retry) { Trigger::Manual } else { Trigger::Auto };
+                    let trigger = if matches!(wish, Wish::Retry) {
+                        Trigger::Manual
+                    } else {
+                        Trigger::Auto
+                    };
                     db::deliveries::due_now(tx.conn(), row.seq, now, trigger)?;
                     let endpoint = row.endpoint.clone();
                     tx.after_commit(move || lanes.look(&endpoint));
@@ -95,16 +107,24 @@ impl Hub {
 }
 
 /// Whether the endpoint of a delivery may be called now.
-fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
+pub(crate) fn may_go(conn: &rusqlite::Connection, channel: Channel, endpoint: &str) -> Result<()> {
     let provider = Kind::of(channel).map(Kind::provider_name);
     let found = target::find(conn, endpoint)?;
     let why = match (found.map(|to| to.stop), provider) {
         (Some(None), _) => return Ok(()),
         (None, None) => "Its webhook was removed. There is nowhere to send it.".into(),
-        (None, Some(who)) => format!("{who} is not set up. Set it up first; then it goes out by itself."),
-        (Some(Some(_)), None) => "Its webhook is paused. Resume that first; then it goes out by itself.".into(),
-        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => format!("{who} is paused. Resume it first."),
-        (Some(Some(Stop::Hold(_))), Some(who)) => format!("{who} needs you first. See to that, and test it; then this goes out by itself."),
+        (None, Some(who)) => {
+            format!("{who} is not set up. Set it up first; then it goes out by itself.")
+        }
+        (Some(Some(_)), None) => {
+            "Its webhook is paused. Resume that first; then it goes out by itself.".into()
+        }
+        (Some(Some(Stop::Skip | Stop::Hold(Reason::Paused))), Some(who)) => {
+            format!("{who} is paused. Resume it first.")
+        }
+        (Some(Some(Stop::Hold(_))), Some(who)) => format!(
+            "{who} needs you first. See to that, and test it; then this goes out by itself."
+        ),
     };
     Err(Error::conflict(why))
 }

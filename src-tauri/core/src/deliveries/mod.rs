@@ -1,6 +1,6 @@
 //! What happened: reading the log. The rows are the queue as well; moving them is the outbox.
 
-mod act;
+pub(crate) mod act;
 pub(crate) mod filter;
 pub(crate) mod read;
 

@@ -8,8 +8,8 @@ use serde_json::value::RawValue;
 
 use super::filter::{From, read_limit};
 use super::{
-    Attempt, Channel, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter, EventPage,
-    Order, Status,
+    Attempt, Channel, DeliveryDetail, DeliveryFilter, DeliveryPage, DeliveryRow, EventFilter,
+    EventPage, Order, Status,
 };
 use crate::clock::Time;
 use crate::db::deliveries::DeliveryRecord;

@@ -70,7 +70,10 @@ mod tests {
         let key = SecretString::from("SG.one");
         let kept = Kept::new("https://api.sendgrid.com", [("apiKey", &key)]);
         let kept = Kept::read(&kept.write()).unwrap();
-        assert_eq!(kept.secret("apiKey", "https://api.sendgrid.com/v3"), Ok("SG.one"));
+        assert_eq!(
+            kept.secret("apiKey", "https://api.sendgrid.com/v3"),
+            Ok("SG.one")
+        );
         for elsewhere in [
             "https://api.eu.sendgrid.com",
             "https://api.sendgrid.com:8443",
@@ -79,6 +82,9 @@ mod tests {
         ] {
             assert!(kept.secret("apiKey", elsewhere).is_err(), "{elsewhere}");
         }
-        assert!(kept.secret("authToken", "https://api.sendgrid.com").is_err());
+        assert!(
+            kept.secret("authToken", "https://api.sendgrid.com")
+                .is_err()
+        );
     }
 }

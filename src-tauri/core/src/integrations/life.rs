@@ -204,7 +204,11 @@ impl Hub {
                     .api_key
                     .map(|key| Kept::new(&url, [(sendgrid::KEY, &key.0)]));
                 let moved = before != url;
-                (Settings::Email(settings), switches, kept.map(Ok).or_else(|| moved.then_some(Err(()))))
+                (
+                    Settings::Email(settings),
+                    switches,
+                    kept.map(Ok).or_else(|| moved.then_some(Err(()))),
+                )
             }
         };
         let kept = match secret {

@@ -19,10 +19,11 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use secrecy::SecretString;
 use serde::{Deserialize, Deserializer, Serialize};
 
-pub use direct::EmailSent;
-pub use life::{Configured, Saved, TestRequest, Tested, TestedWell, TestedBadly};
+pub use direct::{EmailAccepted, EmailSent};
+pub(crate) use life::mended;
+pub use life::{Configured, Refused, Saved, TestRequest, Tested, TestedBadly, TestedWell};
 pub use read::{
-    CalendarIntegration, EmailIntegration, Integrations, Standing, SmsIntegration,
+    CalendarIntegration, EmailIntegration, Integrations, SmsIntegration, Standing,
     StorageIntegration, WebhookCounts,
 };
 
@@ -34,6 +35,7 @@ use crate::ids::WorkspaceId;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = IntegrationKind))]
 pub enum Kind {
     /// Email.
     Email,

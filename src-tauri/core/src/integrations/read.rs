@@ -162,8 +162,7 @@ impl Hub {
                 let look = |kind: Kind| -> Result<(Standing, Option<Settings>)> {
                     let row = db::integrations::get(conn, workspace, kind)?;
                     let settings = row.as_ref().map(|row| row.settings.clone());
-                    let mut standing =
-                        standing(conn, workspace, kind, row.as_ref(), now, &zone)?;
+                    let mut standing = standing(conn, workspace, kind, row.as_ref(), now, &zone)?;
                     standing.problem_id = open
                         .iter()
                         .find(|problem| problem.integration == kind.as_str())
@@ -306,7 +305,9 @@ fn sentence(
     let Some(row) = row else {
         return match counts.held {
             0 => "Not set up yet.".into(),
-            _ => format!("{who} is disconnected. {held} held; set it up again and they go out, or close them."),
+            _ => format!(
+                "{who} is disconnected. {held} held; set it up again and they go out, or close them."
+            ),
         };
     };
     if !row.is_active {

@@ -61,7 +61,10 @@ impl Hub {
         let stored;
         let kept = match candidate {
             Some(kept) => kept,
-            None => match self.integration_secrets(out.workspace, settings.kind()).await {
+            None => match self
+                .integration_secrets(out.workspace, settings.kind())
+                .await
+            {
                 Ok(found) => {
                     stored = found;
                     &stored

@@ -13,24 +13,46 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
     let status = failure.args.status.unwrap_or_default();
     if let Some(detail) = failure.args.detail {
         return match detail {
-            Detail::OutOfCredits => format!("Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."),
-            Detail::SenderUnknown => format!("{who} does not know your sender address yet. Verify it there."),
-            Detail::MayNotSend => format!("Your key for {who} may not send mail. Make one that may, and replace it."),
-            Detail::WrongBaseUrl => format!("At the address set for {who} is something else; it answered {status}. Check the address."),
-            Detail::TooLarge => format!("This {one} is too large for {who}. Store its files, and send a link."),
-            Detail::Malformed => format!("{who} does not take this {one} as it is, and answered {status}."),
-            Detail::NotTheProvider => format!("Something else answered in place of {who}. In a hotel or a café, sign in to its network first."),
-            Detail::AttachmentMissing => "A file that is to go with it could not be read from your storage.".into(),
+            Detail::OutOfCredits => format!(
+                "Your {who} allowance is used up. Raise it there, or wait until it begins anew; then test the connection."
+            ),
+            Detail::SenderUnknown => {
+                format!("{who} does not know your sender address yet. Verify it there.")
+            }
+            Detail::MayNotSend => {
+                format!("Your key for {who} may not send mail. Make one that may, and replace it.")
+            }
+            Detail::WrongBaseUrl => format!(
+                "At the address set for {who} is something else; it answered {status}. Check the address."
+            ),
+            Detail::TooLarge => {
+                format!("This {one} is too large for {who}. Store its files, and send a link.")
+            }
+            Detail::Malformed => {
+                format!("{who} does not take this {one} as it is, and answered {status}.")
+            }
+            Detail::NotTheProvider => format!(
+                "Something else answered in place of {who}. In a hotel or a café, sign in to its network first."
+            ),
+            Detail::AttachmentMissing => {
+                "A file that is to go with it could not be read from your storage.".into()
+            }
         };
     }
     match (failure.code, failure.args.trouble) {
-        (_, Some(Trouble::AnswerLost)) => format!("The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."),
-        (_, Some(Trouble::Interrupted)) => format!("Signalbox ended while the {one} went to {who}. It may have been taken."),
+        (_, Some(Trouble::AnswerLost)) => format!(
+            "The {one} went to {who}, and the answer got lost. It may have been taken, so it is not sent again by itself."
+        ),
+        (_, Some(Trouble::Interrupted)) => {
+            format!("Signalbox ended while the {one} went to {who}. It may have been taken.")
+        }
         (Code::NotConfigured, _) => format!("{who} is not set up."),
         (Code::Disabled, _) => format!("{who} is switched off."),
         (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
         (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
-        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => format!("Your key for {who} is no longer in this computer's key store. Enter it again."),
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
+            format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
+        }
         (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
         _ => explain::failure(failure, who),
     }
@@ -77,17 +99,31 @@ pub(crate) fn delivery(
     let at = finished.unwrap_or("once");
     Some(match (status, reason) {
         (Status::Success, _) => match kind {
-            Kind::Email => format!("Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."),
+            Kind::Email => format!(
+                "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
+            ),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
             Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
-        (Status::Held, Some(Reason::Paused)) => format!("Held, because {provider} is paused. It goes to {who} when you resume."),
-        (Status::Held, Some(Reason::NeedsCredentials)) => format!("Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."),
-        (Status::Held, Some(Reason::NeedsSetup)) => format!("Held, because {provider} needs you first. It goes to {who} once that is done and tested."),
-        (Status::Unknown, _) => format!("It is not known whether {provider} took this for {who}. It is not sent again by itself."),
-        (Status::Skipped, Some(Reason::NotConfigured)) => format!("Not sent to {who}, because {provider} is not set up."),
-        (Status::Skipped, Some(Reason::Disabled)) => format!("Not sent to {who}, because {provider} was paused."),
+        (Status::Held, Some(Reason::Paused)) => {
+            format!("Held, because {provider} is paused. It goes to {who} when you resume.")
+        }
+        (Status::Held, Some(Reason::NeedsCredentials)) => format!(
+            "Held, because {provider} does not accept your key. It goes to {who} once you have replaced it."
+        ),
+        (Status::Held, Some(Reason::NeedsSetup)) => format!(
+            "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
+        ),
+        (Status::Unknown, _) => format!(
+            "It is not known whether {provider} took this for {who}. It is not sent again by itself."
+        ),
+        (Status::Skipped, Some(Reason::NotConfigured)) => {
+            format!("Not sent to {who}, because {provider} is not set up.")
+        }
+        (Status::Skipped, Some(Reason::Disabled)) => {
+            format!("Not sent to {who}, because {provider} was paused.")
+        }
         _ => return None,
     })
 }

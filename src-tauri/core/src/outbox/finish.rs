@@ -30,7 +30,7 @@ const THROUGH_A_PROVIDER: Policy = Policy {
 
 /// Where a failure at a provider moves a delivery, and whether it counts as a try. Pure.
 pub(crate) fn decide_for_integration(
-    failure: Option<&Failure>,
+    ended: &Ended,
     kind: Kind,
     tries: u32,
     test: bool,
@@ -38,8 +38,11 @@ pub(crate) fn decide_for_integration(
     hint: Option<Time>,
     jitter: f64,
 ) -> (Move, bool) {
-    let Some(failure) = failure else {
-        return (Move::Success, true);
+    let Some(failure) = &ended.failure else {
+        return match ended.check_at {
+            Some(at) if !test => (Move::Await(at), true),
+            _ => (Move::Success, true),
+        };
     };
     match consequence::of(kind, failure) {
         _ if test => (Move::Failed, true),
@@ -115,7 +118,7 @@ pub(crate) fn finish(
         Target::Webhook(settings) => decide(failure, settings, tries, out.test, now, hint, jitter),
         Target::Integration(settings) => {
             let kind = settings.kind();
-            decide_for_integration(failure, kind, tries, out.test, now, hint, jitter)
+            decide_for_integration(ended, kind, tries, out.test, now, hint, jitter)
         }
     };
     if let (Some(failure), false) = (failure, out.test) {

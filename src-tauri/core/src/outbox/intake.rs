@@ -212,7 +212,9 @@ fn reused(what: &str) -> Error {
     Error::field(
         "idempotencyKey",
         "idempotency_key_reused",
-        format!("This key was used before for another {what}. Use a new key, or send the same {what}."),
+        format!(
+            "This key was used before for another {what}. Use a new key, or send the same {what}."
+        ),
     )
 }
 

@@ -29,10 +29,12 @@ pub(crate) struct Endpoint {
 /// The webhook or integration behind an endpoint; none when it was removed or never set up.
 pub(crate) fn find(conn: &Connection, endpoint: &str) -> Result<Option<Endpoint>> {
     if let Some((kind, workspace)) = integration(endpoint) {
-        return Ok(db::integrations::get(conn, workspace, kind)?.map(|row| Endpoint {
-            stop: row.stop(),
-            target: Target::Integration(Arc::new(row.settings)),
-        }));
+        return Ok(
+            db::integrations::get(conn, workspace, kind)?.map(|row| Endpoint {
+                stop: row.stop(),
+                target: Target::Integration(Arc::new(row.settings)),
+            }),
+        );
     }
     Ok(
         db::webhooks::by_endpoint(conn, endpoint)?.map(|row| Endpoint {

@@ -251,13 +251,7 @@ impl Hub {
                         continue;
                     };
                     let row = db::deliveries::claimed(tx.conn(), delivery)?;
-                    let out = outgoing(
-                        row,
-                        delivery,
-                        number,
-                        endpoint.as_str().into(),
-                        to.target,
-                    );
+                    let out = outgoing(row, delivery, number, endpoint.as_str().into(), to.target);
                     finish::finish(tx, &out, &ended, None, now, 0.0, &lanes)?;
                 }
                 if expired_at.is_none() {

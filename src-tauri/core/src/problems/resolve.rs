@@ -5,20 +5,23 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::{
-    Cause, Facts, OpenProblem, ProblemAction, Problems, Resolved, Solution, SolvedProblem, id, of,
-    sentence,
+    Cause, Facts, IntegrationFacts, OpenProblem, ProblemAction, Problems, Resolved, Solution,
+    SolvedProblem, Whose, id, of, sentence,
 };
 use crate::changes::Topic;
 use crate::clock::Time;
-use crate::db::problems::GivenUp;
+use crate::db::problems::{GivenUp, Waiting};
 use crate::db::webhooks::WebhookRow;
-use crate::db::{self};
+use crate::db::{self, Tx};
+use crate::deliveries::act::may_go;
 use crate::deliveries::read::Reader;
-use crate::deliveries::{Reason, Trigger};
+use crate::deliveries::{Channel, Reason, Status, Trigger};
 use crate::error::{Error, Result};
 use crate::explain::count;
 use crate::hub::Hub;
 use crate::ids::WorkspaceId;
+use crate::integrations::{Kind, mended};
+use crate::outbox::target;
 use crate::webhooks::{WebhookPatch, store::zone};
 
 /// So many deliveries are moved in one commit; others have their turn between.
@@ -70,10 +73,68 @@ fn given_up(row: &WebhookRow, dismissed: &HashMap<String, Time>, blocked: bool) 
         endpoint: row.id.to_string(),
         blocked,
         after: dismissed
-            .get(&id(cause, Some(row.id)))
+            .get(&id(cause, Whose::Webhook(row.id)))
             .copied()
             .unwrap_or(Time::from_ms(i64::MIN)),
         until: Time::from_ms(i64::MAX),
+    }
+}
+
+/// How an integration stands; one that was never set up and has nothing in the log has no problems.
+fn integration_facts(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    kind: Kind,
+    dismissed: &HashMap<String, Time>,
+) -> Result<IntegrationFacts> {
+    let endpoint = kind.endpoint(workspace);
+    let row = db::integrations::get(conn, workspace, kind)?;
+    let (mut held, mut held_keychain) = (Vec::new(), None);
+    for (reason, many) in db::problems::held(conn, &endpoint)? {
+        if let Some(cause) = cause(reason) {
+            held.push((cause, many));
+        } else if reason == Reason::Keychain {
+            held_keychain =
+                db::problems::held_because(conn, &endpoint, reason)?.map(|failure| (many, failure));
+        }
+    }
+    let since = |cause| {
+        dismissed
+            .get(&id(cause, Whose::Integration(kind)))
+            .copied()
+            .unwrap_or(Time::from_ms(i64::MIN))
+    };
+    Ok(IntegrationFacts {
+        kind,
+        is_configured: row.is_some(),
+        needs: row
+            .as_ref()
+            .filter(|row| row.is_active)
+            .and_then(|row| row.needs)
+            .and_then(cause),
+        last_failure: row.and_then(|row| row.last_failure.zip(row.failing_since)),
+        held,
+        held_keychain,
+        given_up: db::problems::given_up(
+            conn,
+            &GivenUp {
+                endpoint: endpoint.clone(),
+                blocked: false,
+                after: since(Cause::Failed),
+                until: Time::from_ms(i64::MAX),
+            },
+        )?,
+        unknown: db::problems::unknown(conn, workspace, &endpoint, since(Cause::Unknown))?,
+    })
+}
+
+/// The cause behind a reason for which an integration's deliveries are held.
+fn cause(reason: Reason) -> Option<Cause> {
+    match reason {
+        Reason::NeedsCredentials => Some(Cause::NeedsCredentials),
+        Reason::NeedsSignIn => Some(Cause::NeedsSignIn),
+        Reason::NeedsSetup => Some(Cause::NeedsSetup),
+        _ => None,
     }
 }
 
@@ -88,7 +149,12 @@ pub(crate) fn open(
         .iter()
         .map(|row| facts(conn, row, &dismissed))
         .collect::<Result<Vec<_>>>()?;
-    Ok(of(&facts, &dismissed, now, &zone(conn, workspace)?))
+    let integrations = Kind::ALL
+        .into_iter()
+        .map(|kind| integration_facts(conn, workspace, kind, &dismissed))
+        .collect::<Result<Vec<_>>>()?;
+    let zone = zone(conn, workspace)?;
+    Ok(of(&facts, &integrations, &dismissed, now, &zone))
 }
 
 impl Hub {
@@ -106,16 +172,23 @@ impl Hub {
                     if problem.cause == Cause::SecretOld {
                         continue;
                     }
-                    problem.first = db::problems::first(
-                        conn,
-                        workspace,
-                        problem.webhook_id,
-                        problem.waiting > 0,
-                        FIRST,
-                    )?
-                    .iter()
-                    .map(|record| reader.row(record))
-                    .collect();
+                    let endpoints = match problem.whose() {
+                        Whose::Webhooks => db::webhooks::all(conn, workspace)?
+                            .iter()
+                            .map(|w| w.id.to_string())
+                            .chain(Kind::ALL.map(|kind| kind.endpoint(workspace)))
+                            .collect(),
+                        whose => vec![endpoint(workspace, whose)],
+                    };
+                    let status = match problem.cause {
+                        Cause::Unknown => Status::Unknown,
+                        _ if problem.waiting > 0 => Status::Held,
+                        _ => Status::Failed,
+                    };
+                    problem.first = db::problems::first(conn, &endpoints, status, FIRST)?
+                        .iter()
+                        .map(|record| reader.row(record))
+                        .collect();
                 }
                 Ok(Problems {
                     sentence: sentence(&problems),
@@ -169,10 +242,18 @@ impl Hub {
             0 => "There was nothing left to send.".to_owned(),
             n => format!("{} out again.", count(n, "call goes", "calls go")),
         };
+        let whose = problem.whose();
         match (action, problem.webhook_id) {
-            (ProblemAction::ReplaceKey | ProblemAction::Reconnect, _) => Err(Error::conflict(
-                "Make a new secret at the webhook: the answer to that shows it, once.",
-            )),
+            (ProblemAction::ReplaceKey | ProblemAction::Reconnect, _) => {
+                Err(Error::conflict(match whose.kind() {
+                    None => "Make a new secret at the webhook: the answer to that shows it, once."
+                        .into(),
+                    Some(kind) => format!(
+                        "Set {} up anew: the new key is tested, and then takes the place of the former.",
+                        kind.provider_name()
+                    ),
+                }))
+            }
             (ProblemAction::Dismiss, _) => {
                 self.db
                     .write(move |tx| {
@@ -183,21 +264,47 @@ impl Hub {
                     .await?;
                 done("Put aside until it happens anew.".into(), 0)
             }
-            (ProblemAction::Release, webhook) => {
-                let released = self.release_from_key_store(workspace, webhook, now).await?;
+            (ProblemAction::Release, _) => {
+                let released = match whose.kind() {
+                    Some(kind) if problem.cause != Cause::Keychain => {
+                        self.release_integration(workspace, kind, now).await?
+                    }
+                    _ => self.release_from_key_store(workspace, whose, now).await?,
+                };
                 done(again(released), released)
+            }
+            (ProblemAction::RetryAll | ProblemAction::ToldThem, None)
+                if let Some(kind) = whose.kind() =>
+            {
+                let trigger = (action == ProblemAction::RetryAll).then_some(Trigger::Manual);
+                let moved = match problem.cause {
+                    Cause::Failed => {
+                        self.move_given_up(workspace, whose, &[false], trigger)
+                            .await?
+                    }
+                    cause => self.move_waiting(workspace, kind, cause, trigger).await?,
+                };
+                match trigger {
+                    Some(_) => done(again(moved), moved),
+                    None => done(format!("{moved} closed."), moved),
+                }
             }
             (ProblemAction::RetryAll, Some(webhook)) => {
                 let blocked = problem.cause == Cause::BlockedAddress;
                 let sent = self
-                    .move_given_up(workspace, webhook, &[blocked], Some(Trigger::Manual))
+                    .move_given_up(
+                        workspace,
+                        Whose::Webhook(webhook),
+                        &[blocked],
+                        Some(Trigger::Manual),
+                    )
                     .await?;
                 done(again(sent), sent)
             }
             (ProblemAction::ToldThem, Some(webhook)) => {
                 let blocked = problem.cause == Cause::BlockedAddress;
                 let closed = self
-                    .move_given_up(workspace, webhook, &[blocked], None)
+                    .move_given_up(workspace, Whose::Webhook(webhook), &[blocked], None)
                     .await?;
                 done(
                     format!("{} closed.", count(closed, "call is", "calls are")),
@@ -217,7 +324,12 @@ impl Hub {
                 .await?;
                 let sent = held
                     + self
-                        .move_given_up(workspace, webhook, &[false, true], Some(Trigger::Manual))
+                        .move_given_up(
+                            workspace,
+                            Whose::Webhook(webhook),
+                            &[false, true],
+                            Some(Trigger::Manual),
+                        )
                         .await?;
                 done(
                     match sent {
@@ -251,11 +363,112 @@ impl Hub {
         }
     }
 
-    /// Moves what was given up at a webhook, batch by batch: out again, or closed (`None`).
+    /// The provider is content again, the owner says: what waited for that goes out.
+    async fn release_integration(
+        &self,
+        workspace: WorkspaceId,
+        kind: Kind,
+        now: Time,
+    ) -> Result<u64> {
+        let lanes = self.lanes.clone();
+        self.db
+            .write(move |tx| {
+                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| {
+                    Error::conflict(format!(
+                        "{} is not set up. Set it up first.",
+                        kind.provider_name()
+                    ))
+                })?;
+                tx.announce(Some(workspace), Topic::Integrations);
+                mended(tx, workspace, kind, now, &lanes)
+            })
+            .await
+    }
+
+    /// Moves what is held at an integration for a cause, or of unknown fate, batch by batch: out
+    /// again, or closed (`None`).
+    async fn move_waiting(
+        &self,
+        workspace: WorkspaceId,
+        kind: Kind,
+        cause: Cause,
+        trigger: Option<Trigger>,
+    ) -> Result<u64> {
+        let (started, mut moved) = (self.now(), 0_u64);
+        loop {
+            let (now, lanes) = (self.now(), self.lanes.clone());
+            let batch = self
+                .db
+                .write(move |tx| {
+                    let endpoint = kind.endpoint(workspace);
+                    let which = match cause {
+                        Cause::NeedsCredentials => Waiting::Held(Reason::NeedsCredentials),
+                        Cause::NeedsSignIn => Waiting::Held(Reason::NeedsSignIn),
+                        Cause::NeedsSetup => Waiting::Held(Reason::NeedsSetup),
+                        _ => Waiting::Unknown,
+                    };
+                    if trigger.is_some() {
+                        may_go(tx.conn(), kind.channel(), &endpoint)?;
+                    }
+                    let batch = db::problems::waiting(
+                        tx.conn(),
+                        workspace,
+                        &endpoint,
+                        &which,
+                        started,
+                        BATCH,
+                    )?;
+                    move_all(tx, &batch, trigger, now)?;
+                    if trigger.is_some() && !batch.is_empty() {
+                        tx.after_commit(move || lanes.look(&endpoint));
+                    }
+                    tx.announce(Some(workspace), Topic::Deliveries);
+                    Ok(batch.len() as u64)
+                })
+                .await?;
+            if batch == 0 {
+                break;
+            }
+            moved += batch;
+        }
+        self.note_moved(
+            workspace,
+            kind.provider_name().to_owned(),
+            moved,
+            trigger,
+            started,
+        )
+        .await?;
+        Ok(moved)
+    }
+
+    /// Notes that a problem was solved by moving its deliveries.
+    async fn note_moved(
+        &self,
+        workspace: WorkspaceId,
+        who: String,
+        moved: u64,
+        trigger: Option<Trigger>,
+        at: Time,
+    ) -> Result<()> {
+        if moved == 0 {
+            return Ok(());
+        }
+        let how = if trigger.is_some() {
+            Solution::SentAgain
+        } else {
+            Solution::ToldThem
+        };
+        self.db
+            .write(move |tx| db::problems::note(tx.conn(), workspace, how, &who, moved, at))
+            .await
+    }
+
+    /// Moves what was given up at an endpoint, batch by batch: out again, or closed (`None`).
     async fn move_given_up(
         &self,
         workspace: WorkspaceId,
-        webhook: crate::ids::WebhookId,
+        whose: Whose,
         blocked: &[bool],
         trigger: Option<Trigger>,
     ) -> Result<u64> {
@@ -267,33 +480,43 @@ impl Hub {
                 let (batch, name) = self
                     .db
                     .write(move |tx| {
-                        let row = db::webhooks::get(tx.conn(), workspace, webhook)?
-                            .ok_or_else(|| Error::not_found("webhook"))?;
-                        if trigger.is_some() && row.paused_reason.is_some() {
-                            return Err(Error::conflict(
-                                "This webhook is paused. Resume it first.",
-                            ));
-                        }
                         let dismissed = db::problems::dismissed(tx.conn(), workspace)?;
+                        let (which, name) = match whose {
+                            Whose::Webhook(webhook) => {
+                                let row = db::webhooks::get(tx.conn(), workspace, webhook)?
+                                    .ok_or_else(|| Error::not_found("webhook"))?;
+                                (given_up(&row, &dismissed, blocked), row.settings.name)
+                            }
+                            whose => {
+                                let which = GivenUp {
+                                    endpoint: endpoint(workspace, whose),
+                                    blocked,
+                                    after: dismissed
+                                        .get(&id(Cause::Failed, whose))
+                                        .copied()
+                                        .unwrap_or(Time::from_ms(i64::MIN)),
+                                    until: started,
+                                };
+                                let who = whose.kind().map(Kind::provider_name);
+                                (which, who.unwrap_or_default().to_owned())
+                            }
+                        };
+                        if trigger.is_some() {
+                            let channel = whose.kind().map_or(Channel::Webhook, Kind::channel);
+                            may_go(tx.conn(), channel, &which.endpoint)?;
+                        }
                         let which = GivenUp {
                             // What fails again meanwhile is another time's.
                             until: started,
-                            ..given_up(&row, &dismissed, blocked)
+                            ..which
                         };
                         let batch = db::problems::batch(tx.conn(), &which, BATCH)?;
-                        for seq in &batch {
-                            match trigger {
-                                Some(trigger) => {
-                                    db::deliveries::due_now(tx.conn(), *seq, now, trigger)?;
-                                }
-                                None => db::deliveries::cancel(tx.conn(), *seq, now)?,
-                            }
-                        }
+                        move_all(tx, &batch, trigger, now)?;
                         if trigger.is_some() && !batch.is_empty() {
                             tx.after_commit(move || lanes.look(&which.endpoint));
                         }
                         tx.announce(Some(workspace), Topic::Deliveries);
-                        Ok((batch.len() as u64, row.settings.name))
+                        Ok((batch.len() as u64, name))
                     })
                     .await?;
                 who = name;
@@ -303,39 +526,29 @@ impl Hub {
                 moved += batch;
             }
         }
-        if moved > 0 {
-            let how = if trigger.is_some() {
-                Solution::SentAgain
-            } else {
-                Solution::ToldThem
-            };
-            self.db
-                .write(move |tx| {
-                    db::problems::note(tx.conn(), workspace, how, &who, moved, started)
-                })
-                .await?;
-        }
+        self.note_moved(workspace, who, moved, trigger, started)
+            .await?;
         Ok(moved)
     }
 
-    /// Lets go what waits for the key store, at one webhook or at all, once that can be used.
+    /// Lets go what waits for the key store, at one endpoint or at all, once that can be used.
     async fn release_from_key_store(
         &self,
         workspace: WorkspaceId,
-        webhook: Option<crate::ids::WebhookId>,
+        whose: Whose,
         now: Time,
     ) -> Result<u64> {
         let waiting = self
             .db
             .read(|conn| db::deliveries::held_endpoints(conn, Reason::Keychain))
             .await?;
-        let wanted = webhook.map(|id| id.to_string());
+        let wanted = (whose != Whose::Webhooks).then(|| endpoint(workspace, whose));
         let (mut released, mut trouble) = (0_u64, None);
         for (endpoint, of) in waiting {
             if of != workspace || wanted.as_ref().is_some_and(|w| *w != endpoint) {
                 continue;
             }
-            if let Err(error) = self.secrets.get(workspace, &endpoint).await {
+            if let Err(error) = self.secrets.get(workspace, target::item(&endpoint)).await {
                 trouble = Some(error);
                 continue;
             }
@@ -355,4 +568,24 @@ impl Hub {
             _ => Ok(released),
         }
     }
+}
+
+/// The endpoint of whose problem it is; empty where it is everybody's.
+fn endpoint(workspace: WorkspaceId, whose: Whose) -> String {
+    match whose {
+        Whose::Webhooks => String::new(),
+        Whose::Webhook(id) => id.to_string(),
+        Whose::Integration(kind) => kind.endpoint(workspace),
+    }
+}
+
+/// Out again, or closed (`None`).
+fn move_all(tx: &Tx<'_>, batch: &[i64], trigger: Option<Trigger>, now: Time) -> Result<()> {
+    for seq in batch {
+        match trigger {
+            Some(trigger) => db::deliveries::due_now(tx.conn(), *seq, now, trigger)?,
+            None => db::deliveries::cancel(tx.conn(), *seq, now)?,
+        }
+    }
+    Ok(())
 }

@@ -1,8 +1,6 @@
 //! Reading the overview.
 
-use super::{
-    Arm, Connection, Counts, Health, Plate, Story, Strip, Today, WorkspaceName,
-};
+use super::{Arm, Connection, Counts, Health, Plate, Story, Strip, Today, WorkspaceName};
 use crate::db;
 use crate::deliveries::Reason;
 use crate::deliveries::read::Reader;

@@ -183,8 +183,9 @@ impl Message {
                 }
             }
         }
-        let mut say =
-            |path: &str, code: &str, sentence: &str| wrong.push(FieldError::new(path, code, sentence));
+        let mut say = |path: &str, code: &str, sentence: &str| {
+            wrong.push(FieldError::new(path, code, sentence))
+        };
         if self.to.texts().is_empty() {
             say("to", "required", "Say whom it goes to.");
         }
@@ -196,8 +197,9 @@ impl Message {
         {
             wrong.push(no_address("replyTo".into()));
         }
-        let mut say =
-            |path: &str, code: &str, sentence: &str| wrong.push(FieldError::new(path, code, sentence));
+        let mut say = |path: &str, code: &str, sentence: &str| {
+            wrong.push(FieldError::new(path, code, sentence))
+        };
         if self.subject.trim().is_empty() {
             say("subject", "required", "Say what it is about.");
         } else if self.subject.len() > LONGEST_LINE || self.subject.chars().any(char::is_control) {
@@ -250,7 +252,11 @@ impl Message {
                 let text = nanohtml2text::html2text(html).replace("\r\n", "\n");
                 let text = text.trim();
                 // A picture alone says nothing as text, and a text may not be empty.
-                if text.is_empty() { self.subject.clone() } else { text.to_owned() }
+                if text.is_empty() {
+                    self.subject.clone()
+                } else {
+                    text.to_owned()
+                }
             }
             (text, None) => text.clone().unwrap_or_default(),
         }
@@ -260,12 +266,14 @@ impl Message {
 impl Attachment {
     /// How many bytes it has, as far as that is known.
     fn check(&self) -> Result<usize, FieldError> {
-        let wrong = |path: &str, code: &str, sentence: &str| {
-            Err(FieldError::new(path, code, sentence))
-        };
+        let wrong =
+            |path: &str, code: &str, sentence: &str| Err(FieldError::new(path, code, sentence));
         if self.filename.trim().is_empty()
             || self.filename.len() > 255
-            || self.filename.chars().any(|c| c.is_control() || matches!(c, '/' | '\\'))
+            || self
+                .filename
+                .chars()
+                .any(|c| c.is_control() || matches!(c, '/' | '\\'))
         {
             return wrong(
                 "filename",
@@ -502,7 +510,10 @@ mod tests {
             read("Maria Petersen <maria@example.com>"),
             Some((Some("Maria Petersen".into()), "maria@example.com".into()))
         );
-        assert_eq!(read(" maria@example.com "), Some((None, "maria@example.com".into())));
+        assert_eq!(
+            read(" maria@example.com "),
+            Some((None, "maria@example.com".into()))
+        );
         assert!(read("müller@exämple.de").is_some());
         for wrong in [
             "",
@@ -524,22 +535,39 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_by_its_path() {
         assert_eq!(
-            paths(serde_json::json!({"to": ["a@example.com", "nobody"], "cc": "A@example.com", "replyTo": "x", "subject": "Hi\r\nBcc: b@example.com"})),
+            paths(
+                serde_json::json!({"to": ["a@example.com", "nobody"], "cc": "A@example.com", "replyTo": "x", "subject": "Hi\r\nBcc: b@example.com"})
+            ),
             ["to.1", "cc", "replyTo", "subject", "text"]
         );
-        assert_eq!(paths(serde_json::json!({"to": [], "subject": " ", "text": " "})), ["to", "subject", "text"]);
         assert_eq!(
-            paths(serde_json::json!({"to": "a@example.com", "subject": "s", "text": "t", "attachments": [
-                {"filename": "a/b", "contentType": "application/pdf", "contentBase64": "YQ=="},
-                {"filename": "a", "contentType": "pdf", "contentBase64": "YQ=="},
-                {"filename": "a", "contentType": "application/pdf", "contentBase64": "…"},
-                {"filename": "a", "contentType": "application/pdf", "contentBase64": "YQ==", "key": "k"},
-                {"filename": "a", "contentType": "application/pdf"},
-                {"filename": "a", "contentType": "application/pdf", "key": "k"},
-            ]})),
-            ["attachments.0.filename", "attachments.1.contentType", "attachments.2.contentBase64", "attachments.3.contentBase64", "attachments.4.contentBase64"]
+            paths(serde_json::json!({"to": [], "subject": " ", "text": " "})),
+            ["to", "subject", "text"]
         );
-        assert!(message(serde_json::json!({"to": "a@example.com", "subject": "s", "html": "<p>t"})).check().is_empty());
+        assert_eq!(
+            paths(
+                serde_json::json!({"to": "a@example.com", "subject": "s", "text": "t", "attachments": [
+                    {"filename": "a/b", "contentType": "application/pdf", "contentBase64": "YQ=="},
+                    {"filename": "a", "contentType": "pdf", "contentBase64": "YQ=="},
+                    {"filename": "a", "contentType": "application/pdf", "contentBase64": "…"},
+                    {"filename": "a", "contentType": "application/pdf", "contentBase64": "YQ==", "key": "k"},
+                    {"filename": "a", "contentType": "application/pdf"},
+                    {"filename": "a", "contentType": "application/pdf", "key": "k"},
+                ]})
+            ),
+            [
+                "attachments.0.filename",
+                "attachments.1.contentType",
+                "attachments.2.contentBase64",
+                "attachments.3.contentBase64",
+                "attachments.4.contentBase64"
+            ]
+        );
+        assert!(
+            message(serde_json::json!({"to": "a@example.com", "subject": "s", "html": "<p>t"}))
+                .check()
+                .is_empty()
+        );
     }
 
     #[test]
@@ -549,10 +577,15 @@ mod tests {
         let text = email.plain();
         assert!(text.contains("Dear Maria & Co,"), "{text}");
         assert!(text.contains("https://shop.example/b?x=1&y=2"), "{text}");
-        assert!(!text.contains("x()") && !text.contains('<') && !text.contains("p{}"), "{text}");
+        assert!(
+            !text.contains("x()") && !text.contains('<') && !text.contains("p{}"),
+            "{text}"
+        );
         email.text = Some("Hello".into());
         assert_eq!(email.plain(), "Hello");
-        email = message(serde_json::json!({"to": "a@example.com", "subject": "s", "html": "<img src=x>"}));
+        email = message(
+            serde_json::json!({"to": "a@example.com", "subject": "s", "html": "<img src=x>"}),
+        );
         assert_eq!(email.plain(), "s");
     }
 }

@@ -205,10 +205,12 @@ pub(crate) async fn send(
         Called::Answered(answer, _) => {
             ended.failure = classify(answer.status, &answer.body).err();
             if ended.failure.is_none() {
-                ended.provider_id = answer
-                    .headers
-                    .get("x-message-id")
-                    .map(|id| id.chars().filter(char::is_ascii_graphic).take(200).collect());
+                ended.provider_id = answer.headers.get("x-message-id").map(|id| {
+                    id.chars()
+                        .filter(char::is_ascii_graphic)
+                        .take(200)
+                        .collect()
+                });
             }
             retry_after = asked_to_wait(&answer);
             ended.status = Some(answer.status);
@@ -311,7 +313,12 @@ fn asked_to_wait(answer: &Answer) -> Option<String> {
         return answer.retry_after.clone();
     }
     answer.retry_after.clone().or_else(|| {
-        let seconds: i64 = answer.headers.get("x-ratelimit-reset")?.trim().parse().ok()?;
+        let seconds: i64 = answer
+            .headers
+            .get("x-ratelimit-reset")?
+            .trim()
+            .parse()
+            .ok()?;
         http_date(Time::from_ms(seconds.checked_mul(1000)?))
     })
 }
@@ -361,7 +368,8 @@ mod tests {
     const CREDITS_401: &str =
         r#"{"errors":[{"message":"Maximum credits exceeded","field":null,"help":null}]}"#;
     const SENDER_403: &str = r#"{"errors":[{"message":"The from address does not match a verified Sender Identity.","field":"from","help":null}]}"#;
-    const SCOPE_403: &str = r#"{"errors":[{"message":"access forbidden","field":null,"help":null}]}"#;
+    const SCOPE_403: &str =
+        r#"{"errors":[{"message":"access forbidden","field":null,"help":null}]}"#;
     const FIELD_400: &str = r#"{"errors":[{"message":"Does not contain a valid address.","field":"personalizations.0.to.0.email","help":null}]}"#;
     const PAGE: &str = "<!doctype html><title>Welcome to Hotel Wi-Fi</title>";
 
@@ -369,25 +377,85 @@ mod tests {
     fn each_answer_has_its_code_its_sentence_and_its_consequence() {
         use Consequence::{Fail, Hold, Retry};
         let rows: &[(u16, &str, Code, Consequence, &str)] = &[
-            (400, FIELD_400, Code::Rejected, Fail, "does not take this email as it is"),
-            (401, KEY_401, Code::CredentialsRejected, Hold(Reason::NeedsCredentials), "no longer accepts your key"),
-            (401, CREDITS_401, Code::Rejected, Hold(Reason::NeedsSetup), "allowance is used up"),
-            (401, "", Code::CredentialsRejected, Hold(Reason::NeedsCredentials), "no longer accepts your key"),
-            (403, SENDER_403, Code::Rejected, Hold(Reason::NeedsSetup), "does not know your sender"),
-            (403, SCOPE_403, Code::CredentialsRejected, Hold(Reason::NeedsCredentials), "may not send mail"),
+            (
+                400,
+                FIELD_400,
+                Code::Rejected,
+                Fail,
+                "does not take this email as it is",
+            ),
+            (
+                401,
+                KEY_401,
+                Code::CredentialsRejected,
+                Hold(Reason::NeedsCredentials),
+                "no longer accepts your key",
+            ),
+            (
+                401,
+                CREDITS_401,
+                Code::Rejected,
+                Hold(Reason::NeedsSetup),
+                "allowance is used up",
+            ),
+            (
+                401,
+                "",
+                Code::CredentialsRejected,
+                Hold(Reason::NeedsCredentials),
+                "no longer accepts your key",
+            ),
+            (
+                403,
+                SENDER_403,
+                Code::Rejected,
+                Hold(Reason::NeedsSetup),
+                "does not know your sender",
+            ),
+            (
+                403,
+                SCOPE_403,
+                Code::CredentialsRejected,
+                Hold(Reason::NeedsCredentials),
+                "may not send mail",
+            ),
             (404, "", Code::Rejected, Hold(Reason::NeedsSetup), "address"),
             (405, "", Code::Rejected, Hold(Reason::NeedsSetup), "address"),
-            (406, "", Code::Rejected, Fail, "does not take this email as it is"),
+            (
+                406,
+                "",
+                Code::Rejected,
+                Fail,
+                "does not take this email as it is",
+            ),
             (408, "", Code::ProviderDown, Retry, "trouble of its own"),
             (413, "", Code::Rejected, Fail, "too large"),
-            (415, "", Code::Rejected, Fail, "does not take this email as it is"),
-            (422, "", Code::Rejected, Fail, "does not take this email as it is"),
+            (
+                415,
+                "",
+                Code::Rejected,
+                Fail,
+                "does not take this email as it is",
+            ),
+            (
+                422,
+                "",
+                Code::Rejected,
+                Fail,
+                "does not take this email as it is",
+            ),
             (429, "", Code::RateLimited, Retry, "Too many at once"),
             (500, "", Code::ProviderDown, Retry, "trouble of its own"),
             (502, "", Code::ProviderDown, Retry, "trouble of its own"),
             (503, PAGE, Code::ProviderDown, Retry, "trouble of its own"),
             (504, "", Code::ProviderDown, Retry, "trouble of its own"),
-            (200, PAGE, Code::Unreachable, Retry, "Something else answered"),
+            (
+                200,
+                PAGE,
+                Code::Unreachable,
+                Retry,
+                "Something else answered",
+            ),
             (200, "", Code::Unreachable, Retry, "Something else answered"),
             (204, "", Code::Unreachable, Retry, "Something else answered"),
             (302, "", Code::Unreachable, Retry, "Something else answered"),
@@ -396,7 +464,11 @@ mod tests {
         for (status, body, code, expected, words) in rows {
             let failure = classify(*status, body.as_bytes()).unwrap_err();
             assert_eq!(failure.code, *code, "{status} {body}");
-            assert_eq!(consequence::of(Kind::Email, &failure), *expected, "{status} {body}");
+            assert_eq!(
+                consequence::of(Kind::Email, &failure),
+                *expected,
+                "{status} {body}"
+            );
             let sentence = crate::integrations::words::failure(Kind::Email, &failure);
             assert!(sentence.contains(words), "{status} {body}: {sentence}");
         }
@@ -409,21 +481,46 @@ mod tests {
         for (failure, expected) in [
             (Failure::new(Code::Offline), Hold(Reason::Offline)),
             (Failure::timed_out(10), Retry),
-            (Failure::trouble(Code::TimedOut, Trouble::AnswerLost), Unknown),
-            (Failure::trouble(Code::Unreachable, Trouble::AnswerLost), Unknown),
-            (Failure::trouble(Code::Unreachable, Trouble::Interrupted), Unknown),
+            (
+                Failure::trouble(Code::TimedOut, Trouble::AnswerLost),
+                Unknown,
+            ),
+            (
+                Failure::trouble(Code::Unreachable, Trouble::AnswerLost),
+                Unknown,
+            ),
+            (
+                Failure::trouble(Code::Unreachable, Trouble::Interrupted),
+                Unknown,
+            ),
             (Failure::trouble(Code::Unreachable, Trouble::Refused), Retry),
-            (Failure::trouble(Code::Unreachable, Trouble::NameNotFound), Retry),
-            (Failure::trouble(Code::Unreachable, Trouble::CertificateExpired), Retry),
-            (Failure::trouble(Code::KeychainUnavailable, Trouble::KeyStoreLocked), Hold(Reason::Keychain)),
+            (
+                Failure::trouble(Code::Unreachable, Trouble::NameNotFound),
+                Retry,
+            ),
+            (
+                Failure::trouble(Code::Unreachable, Trouble::CertificateExpired),
+                Retry,
+            ),
+            (
+                Failure::trouble(Code::KeychainUnavailable, Trouble::KeyStoreLocked),
+                Hold(Reason::Keychain),
+            ),
             (Failure::trouble(Code::Internal, Trouble::Damaged), Fail),
             (Failure::new(Code::Internal), Fail),
             (Failure::new(Code::BlockedAddress), Hold(Reason::NeedsSetup)),
             (Failure::new(Code::NotConfigured), Hold(Reason::NeedsSetup)),
             (Failure::new(Code::Disabled), Hold(Reason::Paused)),
-            (Failure::new(Code::Rejected).with(Detail::AttachmentMissing), Fail),
+            (
+                Failure::new(Code::Rejected).with(Detail::AttachmentMissing),
+                Fail,
+            ),
         ] {
-            assert_eq!(consequence::of(Kind::Email, &failure), expected, "{failure:?}");
+            assert_eq!(
+                consequence::of(Kind::Email, &failure),
+                expected,
+                "{failure:?}"
+            );
         }
     }
 
@@ -446,9 +543,16 @@ mod tests {
     #[test]
     fn a_key_is_judged_by_its_rights() {
         let judge = |status, body| scopes(&answer(status, &[], body), None);
-        assert_eq!(judge(200, r#"{"scopes":["mail.send","user.email.read"]}"#), Ok(()));
+        assert_eq!(
+            judge(200, r#"{"scopes":["mail.send","user.email.read"]}"#),
+            Ok(())
+        );
         for (status, body, code) in [
-            (200, r#"{"scopes":["stats.read"]}"#, Code::CredentialsRejected),
+            (
+                200,
+                r#"{"scopes":["stats.read"]}"#,
+                Code::CredentialsRejected,
+            ),
             (200, PAGE, Code::Unreachable),
             (200, "", Code::Unreachable),
             (202, "", Code::Unreachable),
@@ -458,7 +562,11 @@ mod tests {
             (429, "", Code::RateLimited),
             (503, "", Code::ProviderDown),
         ] {
-            assert_eq!(judge(status, body).unwrap_err().code, code, "{status} {body}");
+            assert_eq!(
+                judge(status, body).unwrap_err().code,
+                code,
+                "{status} {body}"
+            );
         }
     }
 
@@ -472,7 +580,10 @@ mod tests {
         };
         assert_eq!(wait(&[("retry-after", "7")]), Some(7_000));
         assert_eq!(wait(&[("x-ratelimit-reset", "1795493419")]), Some(60_000));
-        assert_eq!(wait(&[("retry-after", "7"), ("x-ratelimit-reset", "1795493419")]), Some(7_000));
+        assert_eq!(
+            wait(&[("retry-after", "7"), ("x-ratelimit-reset", "1795493419")]),
+            Some(7_000)
+        );
         for nonsense in ["", "soon", "-1", "9223372036854775807", "1"] {
             assert_eq!(wait(&[("x-ratelimit-reset", nonsense)]), None, "{nonsense}");
         }
