@@ -49,6 +49,11 @@ impl Request {
         }
     }
 
+    /// Whether it holds a member.
+    pub(crate) fn has(&self, member: &str) -> bool {
+        self.0.contains_key(member)
+    }
+
     /// The request; `usage` when it holds nothing.
     pub(crate) fn filled(self, usage: &str) -> Result<Value, Failed> {
         if self.0.is_empty() {

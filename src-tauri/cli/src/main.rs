@@ -9,6 +9,7 @@ mod doctor;
 mod door;
 mod events;
 mod given;
+mod integrations;
 mod listen;
 mod said;
 mod serve;
@@ -68,6 +69,12 @@ enum Command {
     /// Webhooks: other software that is told about events
     #[command(subcommand)]
     Webhook(webhooks::Command),
+    /// Integrations: email, texts, calendar, storage
+    #[command(subcommand)]
+    Integrations(integrations::Command),
+    /// Email
+    #[command(subcommand)]
+    Email(integrations::Email),
     /// Record an event
     Event(events::Record),
     /// The log of what went out, and what to do about it
@@ -134,6 +141,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Workspace(command) => command.run(&door, screen).await,
         Command::Token(command) => command.run(&door, screen).await,
         Command::Webhook(command) => command.run(&door, screen).await,
+        Command::Integrations(command) => command.run(&door, screen).await,
+        Command::Email(command) => command.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,

@@ -55,6 +55,8 @@ impl Words {
 
     fn add_value(&mut self, value: &Value) {
         match value {
+            // The bytes of a file, as base64: no word that anybody looks for.
+            Value::String(text) if is_no_text(text) => {}
             Value::String(text) => self.add(text),
             Value::Number(number) => self.add(&number.to_string()),
             Value::Array(all) => all.iter().for_each(|one| self.add_value(one)),
@@ -89,6 +91,14 @@ impl Words {
         }
         text
     }
+}
+
+/// True for a long stretch without a space, in the letters of base64.
+fn is_no_text(text: &str) -> bool {
+    text.len() > 1024
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'='))
 }
 
 /// A word that no text contains: what kind of fact, and its value.

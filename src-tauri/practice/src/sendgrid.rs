@@ -73,6 +73,11 @@ impl SendGrid {
         lock(&self.emails).clone()
     }
 
+    /// Ends: takes no new call, lets those under way finish for a second.
+    pub async fn stop(self) {
+        self.receiver.stop().await;
+    }
+
     /// Every call, accepted or not; it can also be told to misbehave.
     pub fn calls(&self) -> &Receiver {
         &self.receiver
