@@ -4,6 +4,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
 use crate::ids::DeliveryId;
 
 /// Why something outside did not work.
@@ -140,6 +141,22 @@ pub enum Detail {
     NotTheProvider,
     /// A file that is to go with it is not there, or cannot be read.
     AttachmentMissing,
+    /// The calendar is no more.
+    CalendarGone,
+    /// The calendar can be seen and not be written into.
+    CalendarReadOnly,
+    /// A permission was left unticked.
+    ScopeMissing,
+    /// The owner's own client has no calendar switched on.
+    ApiSwitchedOff,
+    /// Somebody else changed what was to be changed.
+    ChangedElsewhere,
+    /// All that is allowed in a day, or a month, is used up.
+    QuotaUsedUp,
+    /// The client with which the owner signed in is refused.
+    ClientRefused,
+    /// The sign-in ended after seven days, as those of a project in *Testing* do.
+    EndedAfterSevenDays,
 }
 
 /// A code with its arguments, as stored beside an attempt.
@@ -168,6 +185,9 @@ pub struct Args {
     /// What the provider said.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Detail>,
+    /// A moment that the sentence names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 impl Failure {
@@ -181,6 +201,7 @@ impl Failure {
                 trouble: None,
                 seconds: None,
                 detail: None,
+                at: None,
             },
         }
     }
@@ -195,6 +216,7 @@ impl Failure {
                 trouble: None,
                 seconds: None,
                 detail: None,
+                at: None,
             },
         }
     }
@@ -209,6 +231,7 @@ impl Failure {
                 trouble: Some(trouble),
                 seconds: None,
                 detail: None,
+                at: None,
             },
         }
     }
@@ -223,6 +246,7 @@ impl Failure {
                 trouble: None,
                 seconds: Some(seconds),
                 detail: None,
+                at: None,
             },
         }
     }

@@ -45,7 +45,7 @@ pub(crate) fn next(
     conn: &Connection,
     workspace: WorkspaceId,
     from: Time,
-    limit: usize,
+    limit: u32,
 ) -> Result<Vec<(String, EntryRow)>> {
     let mut statement = conn.prepare_cached(
         "SELECT * FROM calendar_entries WHERE workspace_id = ? AND starts_at >= ? ORDER BY starts_at, entry_id LIMIT ?",

@@ -41,12 +41,19 @@ pub(crate) fn of(kind: Kind, failure: &Failure) -> Consequence {
 const fn refused(detail: Detail) -> Consequence {
     use Consequence::{Fail, Hold, Retry};
     match detail {
-        Detail::OutOfCredits | Detail::SenderUnknown | Detail::WrongBaseUrl => {
-            Hold(Reason::NeedsSetup)
-        }
-        Detail::MayNotSend => Hold(Reason::NeedsCredentials),
-        Detail::TooLarge | Detail::Malformed | Detail::AttachmentMissing => Fail,
-        Detail::NotTheProvider => Retry,
+        Detail::OutOfCredits
+        | Detail::SenderUnknown
+        | Detail::WrongBaseUrl
+        | Detail::CalendarGone
+        | Detail::CalendarReadOnly
+        | Detail::ApiSwitchedOff => Hold(Reason::NeedsSetup),
+        Detail::MayNotSend | Detail::ClientRefused => Hold(Reason::NeedsCredentials),
+        Detail::ScopeMissing | Detail::EndedAfterSevenDays => Hold(Reason::NeedsSignIn),
+        Detail::TooLarge
+        | Detail::Malformed
+        | Detail::AttachmentMissing
+        | Detail::ChangedElsewhere => Fail,
+        Detail::NotTheProvider | Detail::QuotaUsedUp => Retry,
     }
 }
 

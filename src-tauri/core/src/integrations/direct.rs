@@ -72,6 +72,7 @@ impl Hub {
             kind: Kind::Email,
             event_type: "email.send",
             data: request.into(),
+            subject: None,
             recipient: message.recipient(),
             idempotency_key: message.idempotency_key.clone(),
             source: source.to_owned(),

@@ -62,6 +62,9 @@ pub struct Saved {
     pub test_error: Option<String>,
     /// Deliveries that waited for this and go out now.
     pub released: u64,
+    /// The calendars that can be chosen; of a calendar only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendars: Option<Vec<super::calendar::Choice>>,
 }
 
 /// An integration that the provider refused.
@@ -145,6 +148,7 @@ impl Hub {
         setup: Setup,
     ) -> Result<Configured> {
         let candidate = match setup {
+            Setup::Calendar(setup) => return self.configure_calendar(workspace, setup).await,
             Setup::Email(setup) => {
                 let settings = email::Settings::new(&setup);
                 let mut wrong = settings.check();
@@ -176,11 +180,17 @@ impl Hub {
         workspace: WorkspaceId,
         patch: Patch,
     ) -> Result<Configured> {
+        if let Patch::Calendar(patch) = patch {
+            return self.update_calendar(workspace, patch).await;
+        }
         let _altering = self.altering_items.lock().await;
         let (settings, switches, secret) = match patch {
+            Patch::Calendar(_) => return Err(unknown(Kind::Calendar)),
             Patch::Email(patch) => {
                 let row = self.integration_row(workspace, Kind::Email).await?;
-                let Settings::Email(mut settings) = row.settings;
+                let Settings::Email(mut settings) = row.settings else {
+                    return Err(unknown(Kind::Email));
+                };
                 let before = settings.api_base_url.clone();
                 settings.apply(&patch);
                 let mut wrong = settings.check();
@@ -295,6 +305,10 @@ impl Hub {
     /// # Errors
     /// `NotFound` when it was never set up.
     pub async fn disconnect_integration(&self, workspace: WorkspaceId, kind: Kind) -> Result<u64> {
+        if kind == Kind::Calendar {
+            self.give_access_back(workspace).await;
+            self.access.forget(workspace).await;
+        }
         let _altering = self.altering_items.lock().await;
         let held = self
             .db
@@ -343,8 +357,21 @@ impl Hub {
         self.secrets
             .put(workspace, kind.as_str(), candidate.kept.write())
             .await?;
+        self.save_tried(workspace, candidate.settings, switches, result, sent.is_some())
+            .await
+    }
+
+    /// Saves what was tried, whose secrets are kept already, and lets go what waited for it.
+    pub(super) async fn save_tried(
+        &self,
+        workspace: WorkspaceId,
+        settings: Settings,
+        switches: Switches,
+        result: Result<(), Failure>,
+        sent: bool,
+    ) -> Result<Configured> {
+        let kind = settings.kind();
         let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
-        let settings = candidate.settings;
         let released = self
             .db
             .write(move |tx| {
@@ -360,16 +387,17 @@ impl Hub {
         Ok(Configured::Saved(Saved {
             success: true,
             message: match &test_error {
-                None => went_well(kind, sent.is_some()),
+                None => went_well(kind, sent),
                 Some(why) => format!("Saved, but it could not be tested now. {why}"),
             },
             test_status: Some(if result.is_ok() { "success" } else { "failed" }.into()),
             test_error,
             released,
+            calendars: None,
         }))
     }
 
-    async fn save_untested(
+    pub(super) async fn save_untested(
         &self,
         workspace: WorkspaceId,
         settings: Settings,
@@ -396,6 +424,7 @@ impl Hub {
             test_status: None,
             test_error: None,
             released,
+            calendars: None,
         }))
     }
 
@@ -403,6 +432,7 @@ impl Hub {
     /// test that is sent and logged as one.
     async fn try_out(&self, workspace: WorkspaceId, candidate: &Candidate) -> Result<Tried> {
         let looked = match &candidate.settings {
+            Settings::Calendar(settings) => self.try_calendar(workspace, settings).await,
             Settings::Email(settings) => {
                 let url = &settings.api_base_url;
                 match candidate.kept.secret(sendgrid::KEY, url) {
@@ -484,14 +514,14 @@ fn test_message(to: &str) -> String {
     serde_json::to_string(&message).unwrap_or_default()
 }
 
-fn unknown(kind: Kind) -> Error {
+pub(super) fn unknown(kind: Kind) -> Error {
     Error::new(
         crate::Kind::NotFound,
         format!("{} is not set up in this workspace.", kind.provider_name()),
     )
 }
 
-fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
+pub(super) fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
     use secrecy::ExposeSecret as _;
     let text = secret.0.expose_secret();
     if text.is_empty() {
@@ -519,14 +549,14 @@ fn wrong_test_to(to: Option<&str>) -> Option<FieldError> {
 }
 
 /// True when a failure says nothing against what was tried.
-fn unproven(kind: Kind, failure: &Failure) -> bool {
+pub(super) fn unproven(kind: Kind, failure: &Failure) -> bool {
     matches!(
         consequence::of(kind, failure),
         Consequence::Retry | Consequence::Unknown | Consequence::Hold(Reason::Offline)
     )
 }
 
-fn refused(kind: Kind, failure: &Failure) -> Configured {
+pub(super) fn refused(kind: Kind, failure: &Failure) -> Configured {
     let message = words::failure(kind, failure);
     Configured::Refused(Refused {
         graceful: Graceful::ended(failure.code, message.clone()),
@@ -553,7 +583,9 @@ fn badly(
 
 fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
-    if sent {
+    if kind == Kind::Calendar {
+        format!("{who} is connected, and lets entries be written.")
+    } else if sent {
         format!("{who} took the test. Look whether it arrives.")
     } else {
         format!("{who} knows your key and lets it send.")

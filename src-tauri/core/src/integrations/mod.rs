@@ -6,6 +6,7 @@
 //! `send`; what a failure moves is the table in `consequence`, what it is called is in `words`.
 //! A message that somebody hands in by itself is `direct`. Secrets are `kept`.
 
+pub mod calendar;
 pub(crate) mod consequence;
 mod direct;
 pub mod email;
@@ -135,7 +136,8 @@ impl Kind {
     pub fn fields(self) -> Vec<Field> {
         match self {
             Self::Email => email::fields(),
-            Self::Sms | Self::Calendar | Self::Storage => Vec::new(),
+            Self::Calendar => calendar::fields(),
+            Self::Sms | Self::Storage => Vec::new(),
         }
     }
 }
@@ -295,6 +297,8 @@ impl Field {
 pub enum Setup {
     /// `POST /api/integrations/email`
     Email(email::Setup),
+    /// `POST /api/integrations/calendar`
+    Calendar(calendar::Setup),
 }
 
 /// What is to be different about an integration; what is absent stays.
@@ -302,6 +306,8 @@ pub enum Setup {
 pub enum Patch {
     /// `PATCH /api/integrations/email`
     Email(email::Patch),
+    /// `PATCH /api/integrations/calendar`
+    Calendar(calendar::Patch),
 }
 
 /// What of a change is the same for all kinds.
@@ -315,12 +321,14 @@ pub(crate) struct Switches {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Settings {
     Email(email::Settings),
+    Calendar(calendar::Settings),
 }
 
 impl Settings {
     pub(crate) const fn kind(&self) -> Kind {
         match self {
             Self::Email(_) => Kind::Email,
+            Self::Calendar(_) => Kind::Calendar,
         }
     }
 
@@ -328,6 +336,7 @@ impl Settings {
     pub(crate) fn base_url(&self) -> &str {
         match self {
             Self::Email(settings) => &settings.api_base_url,
+            Self::Calendar(settings) => &settings.api_base_url,
         }
     }
 
@@ -335,6 +344,7 @@ impl Settings {
     pub(crate) fn to_json(&self) -> String {
         match self {
             Self::Email(settings) => serde_json::to_string(settings),
+            Self::Calendar(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
     }
@@ -343,7 +353,8 @@ impl Settings {
     pub(crate) fn from_json(kind: Kind, text: &str) -> rusqlite::Result<Self> {
         match kind {
             Kind::Email => crate::db::json(text).map(Self::Email),
-            Kind::Sms | Kind::Calendar | Kind::Storage => Err(rusqlite::Error::InvalidQuery),
+            Kind::Calendar => crate::db::json(text).map(Self::Calendar),
+            Kind::Sms | Kind::Storage => Err(rusqlite::Error::InvalidQuery),
         }
     }
 }

@@ -74,6 +74,7 @@ impl Hub {
         };
         let mut sent = match settings {
             Settings::Email(settings) => self.send_email_once(out, settings, kept).await,
+            Settings::Calendar(settings) => self.send_to_calendar(out, settings).await,
         };
         if sent.ended.status.is_none()
             && let Some(failure) = sent.ended.failure.take()

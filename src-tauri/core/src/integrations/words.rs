@@ -1,5 +1,6 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
+use super::calendar::google;
 use super::email::sendgrid;
 use super::{Kind, Link};
 use crate::deliveries::{Reason, Status};
@@ -37,6 +38,29 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::AttachmentMissing => {
                 "A file that is to go with it could not be read from your storage.".into()
             }
+            Detail::CalendarGone => {
+                "The chosen calendar no longer exists. Choose another.".into()
+            }
+            Detail::CalendarReadOnly => "Your account may see the chosen calendar and not write into it. Choose another, or ask its owner.".into(),
+            Detail::ScopeMissing => {
+                "At Google the calendar permission was left unticked. Sign in again and tick it.".into()
+            }
+            Detail::ApiSwitchedOff => "Your own client has no calendar yet. Switch on “Google Calendar API” for it in Google’s console, then test the connection.".into(),
+            Detail::ChangedElsewhere => "Somebody changed this entry in Google Calendar since it was written, so it was not overwritten. Look at it there; send this again if it is to go through all the same.".into(),
+            Detail::QuotaUsedUp => format!(
+                "Today’s allowance at {who} is used up. It is tried again in an hour."
+            ),
+            Detail::ClientRefused => format!(
+                "{who} does not accept the client with which you signed in. Sign in again with a client that is there."
+            ),
+            Detail::EndedAfterSevenDays => format!(
+                "Google ended the access after seven days{}, as it does for a project in Testing. Publish the project in Google’s console, then sign in again.",
+                failure
+                    .args
+                    .at
+                    .map(|at| format!(", on {}", at.to_timestamp().strftime("%-d %B %Y")))
+                    .unwrap_or_default()
+            ),
         };
     }
     match (failure.code, failure.args.trouble) {
@@ -53,6 +77,12 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
         (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
             format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
         }
+        (Code::SignInExpired, _) => {
+            "Google access ended. Sign in again; nothing is lost.".into()
+        }
+        (Code::NotFound, _) if kind == Kind::Calendar => {
+            "There is no such entry in your calendar.".into()
+        }
         (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
         _ => explain::failure(failure, who),
     }
@@ -63,7 +93,8 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
     let sentence = self::failure(kind, failure);
     let own = match kind {
         Kind::Email => body.and_then(sendgrid::own_words),
-        Kind::Sms | Kind::Calendar | Kind::Storage => None,
+        Kind::Calendar => body.and_then(google::own_words),
+        Kind::Sms | Kind::Storage => None,
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
@@ -78,6 +109,13 @@ pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
         (Kind::Email, Some(Detail::SenderUnknown), _) => ("Verify sender", sendgrid::SENDERS),
         (Kind::Email, Some(Detail::MayNotSend), _)
         | (Kind::Email, None, Code::CredentialsRejected) => ("Open API keys", sendgrid::KEYS),
+        (Kind::Calendar, Some(Detail::ApiSwitchedOff), _) => {
+            ("Switch the calendar on", google::SWITCH_ON)
+        }
+        (Kind::Calendar, Some(Detail::EndedAfterSevenDays), _) => {
+            ("Publish the project", google::AUDIENCE)
+        }
+        (Kind::Calendar, Some(Detail::ClientRefused), _) => ("Open clients", google::CLIENTS),
         _ => return None,
     };
     Some(Link {
@@ -103,7 +141,7 @@ pub(crate) fn delivery(
                 "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
             ),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
-            Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
+            Kind::Calendar => format!("{who}: the calendar was brought up to date at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
         (Status::Held, Some(Reason::Paused)) => {
@@ -114,6 +152,9 @@ pub(crate) fn delivery(
         ),
         (Status::Held, Some(Reason::NeedsSetup)) => format!(
             "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
+        ),
+        (Status::Held, Some(Reason::NeedsSignIn)) => format!(
+            "Held, because access to {provider} ended. {who} goes out once you have signed in again."
         ),
         (Status::Unknown, _) => format!(
             "It is not known whether {provider} took this for {who}. It is not sent again by itself."

@@ -370,6 +370,8 @@ pub(crate) struct Sending {
     pub(crate) event_type: &'static str,
     /// The request, exactly.
     pub(crate) data: Box<str>,
+    /// What it is about, where such things keep their order.
+    pub(crate) subject: Option<String>,
     pub(crate) recipient: String,
     pub(crate) idempotency_key: Option<String>,
     /// Who handed it in.
@@ -400,7 +402,7 @@ pub(crate) fn record_send(
         .map(|key| format!("{event_type}\u{1f}{key}"));
     let fingerprint = key
         .is_some()
-        .then(|| fingerprint(event_type, None, None, &sending.data));
+        .then(|| fingerprint(event_type, sending.subject.as_deref(), None, &sending.data));
     if let (Some(key), Some(fingerprint)) = (&key, fingerprint)
         && let Some((event, known, _)) = db::events::by_key(tx.conn(), workspace, key)?
     {
@@ -421,16 +423,23 @@ pub(crate) fn record_send(
     }
     let endpoint = kind.endpoint(workspace);
     let row = db::integrations::get(tx.conn(), workspace, kind)?;
+    let blocked = match &sending.subject {
+        Some(subject) => {
+            db::deliveries::has_open_earlier(tx.conn(), &endpoint, subject, i64::MAX)?
+        }
+        None => false,
+    };
     let claim = match (&row, dispatch) {
-        (Some(row), Some(_)) if row.stop().is_none() => lanes.claim_new(&endpoint, None),
+        (Some(row), Some(_)) if row.stop().is_none() && !blocked => lanes.claim_new(&endpoint, None),
         _ => None,
     };
-    let own = dispatch.is_none() && row.as_ref().is_some_and(|row| row.stop().is_none());
+    let own = dispatch.is_none() && !blocked && row.as_ref().is_some_and(|row| row.stop().is_none());
     let state = match row.as_ref().map(|row| row.stop()) {
         None => NewState::Skipped(Reason::NotConfigured),
         Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
         Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
         Some(None) if claim.is_some() || own => NewState::Sending(lease_until(now)),
+        Some(None) if blocked => NewState::AfterEarlier,
         Some(None) => NewState::Due,
     };
     let (event_id, id) = (tx.event_id(now), tx.delivery_id(now));
@@ -441,7 +450,7 @@ pub(crate) fn record_send(
             id: event_id,
             workspace,
             event_type,
-            subject: None,
+            subject: sending.subject.as_deref(),
             occurred_at: now,
             received_at: now,
             source: &sending.source,
@@ -462,7 +471,7 @@ pub(crate) fn record_send(
             channel: kind.channel(),
             endpoint: &endpoint,
             event_type,
-            subject: None,
+            subject: sending.subject.as_deref(),
             recipient: &sending.recipient,
             state,
             trigger: Trigger::Auto,
@@ -485,7 +494,7 @@ pub(crate) fn record_send(
             target: Target::Integration(Arc::new(row.settings)),
             event_id,
             event_type: event_type.to_owned(),
-            subject: None,
+            subject: sending.subject,
             test: false,
             body: data,
             damaged: false,
@@ -501,6 +510,10 @@ pub(crate) fn record_send(
     } else if state == NewState::Due {
         let lanes = lanes.clone();
         tx.after_commit(move || lanes.look(&endpoint));
+    } else if state == NewState::AfterEarlier {
+        let lanes = lanes.clone();
+        let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
+        tx.after_commit(move || lanes.due(&endpoint, at));
     }
     tx.announce(Some(workspace), Topic::Events);
     tx.announce(Some(workspace), Topic::Deliveries);

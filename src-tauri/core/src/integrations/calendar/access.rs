@@ -4,13 +4,14 @@
 //! ended until the owner signs in again: it is asked once, and not again.
 
 use std::collections::HashMap;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
-    AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
     PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
@@ -149,6 +150,18 @@ impl std::fmt::Display for NoAnswer {
 
 impl std::error::Error for NoAnswer {}
 
+/// Our own HTTP, as the crate for OAuth wants it.
+struct Wire<'a>(&'a Hub);
+
+impl<'c> AsyncHttpClient<'c> for Wire<'_> {
+    type Error = NoAnswer;
+    type Future = Pin<Box<dyn Future<Output = Result<HttpResponse, NoAnswer>> + Send + 'c>>;
+
+    fn call(&'c self, request: HttpRequest) -> Self::Future {
+        Box::pin(self.0.ask_for_tokens(request))
+    }
+}
+
 /// What a refusal of the token endpoint means.
 fn judged(error: RequestTokenError<NoAnswer, BasicErrorResponse>) -> Failure {
     match error {
@@ -249,7 +262,7 @@ impl Hub {
             .set_redirect_uri(redirect)
             .exchange_code(AuthorizationCode::new(code))
             .set_pkce_verifier(PkceCodeVerifier::new(verifier))
-            .request_async(&|request| self.ask_for_tokens(request))
+            .request_async(&Wire(self))
             .await
             .map_err(judged)?;
         Ok(tokens(&answer))
@@ -264,7 +277,7 @@ impl Hub {
     ) -> Result<Tokens, Failure> {
         let answer = oauth(client, token_uri)?
             .exchange_refresh_token(&RefreshToken::new(refresh.to_owned()))
-            .request_async(&|request| self.ask_for_tokens(request))
+            .request_async(&Wire(self))
             .await
             .map_err(judged)?;
         Ok(tokens(&answer))

@@ -269,7 +269,6 @@ impl Hub {
         workspace: WorkspaceId,
         setup: Setup,
     ) -> Result<Configured> {
-        let former = self.calendar_row(workspace).await?;
         let settings = Settings {
             calendar_id: given(setup.calendar_id.as_deref(), PRIMARY),
             calendar_name: None,
@@ -291,7 +290,6 @@ impl Hub {
         if !wrong.is_empty() {
             return Err(Error::invalid(wrong));
         }
-        let is_same = former.is_some_and(|(_, former)| former == settings);
         let tokens = Tokens {
             access: setup.access_token.0,
             life: std::time::Duration::from_secs(3600),
@@ -299,7 +297,6 @@ impl Hub {
             scopes: None,
         };
         let client_secret = some(setup.client_secret);
-        tracing::debug!(is_same, "a calendar is set up with tokens");
         self.tried_with(workspace, settings, client_secret, tokens, Switches::default())
             .await
     }
@@ -597,7 +594,9 @@ impl Hub {
         let refresh = match (tokens.refresh, held) {
             (Some(refresh), _) => refresh,
             // Google gives one only with consent; that of before serves its own account alone.
-            (None, Some((refresh, account))) if account == settings.account => refresh,
+            (None, Some((refresh, account))) if result.is_ok() && account == settings.account => {
+                refresh
+            },
             (None, _) => {
                 self.sign_ins.ask_consent(workspace, true);
                 return Err(Mishap::NoLastingAccess);

@@ -264,6 +264,16 @@ fn list(body: &[u8], into: &mut Vec<Choice>) -> Result<Option<String>, Failure> 
     Ok(page.next_page_token.filter(|next| !next.is_empty()))
 }
 
+/// What was permitted, in words.
+pub(crate) fn permissions(settings: Option<&super::Settings>) -> Vec<String> {
+    let granted = settings.map(|s| s.scopes.as_slice()).unwrap_or_default();
+    SCOPES
+        .iter()
+        .filter(|(scope, _)| granted.iter().any(|one| one == scope))
+        .map(|(_, what)| (*what).to_owned())
+        .collect()
+}
+
 /// True when a calendar of this id is among them.
 pub(crate) fn is_among(calendars: &[Choice], id: &str) -> bool {
     id == PRIMARY || calendars.iter().any(|one| one.id == id)

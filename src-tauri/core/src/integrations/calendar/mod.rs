@@ -19,6 +19,7 @@ use jiff::{Timestamp, ZonedDateTime};
 use serde::{Deserialize, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+pub use access::Client;
 pub use connect::{Authorization, Authorize, Authorized, CalendarList, Calendars};
 pub use direct::{EntryAccepted, EntrySent, NextEntry};
 pub use sign_in::{FlowStatus, SignIn};

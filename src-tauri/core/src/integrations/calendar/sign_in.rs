@@ -3,7 +3,7 @@
 //! Whatever else comes to the port — scanners, other pages, answers to other sign-ins — is told so and
 //! changes nothing. The page that people see is plain and carries nothing of what came.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -146,7 +146,7 @@ impl Mishap {
 
 /// The sign-ins of this process.
 #[derive(Debug, Default)]
-pub(crate) struct Flows(Mutex<HashMap<String, Flow>>);
+pub(crate) struct Flows(Mutex<HashMap<String, Flow>>, Mutex<HashSet<WorkspaceId>>);
 
 #[derive(Debug)]
 struct Flow {
@@ -210,6 +210,21 @@ impl Flows {
     /// True while nothing ended it.
     pub(crate) fn is_waiting(&self, id: &str) -> bool {
         self.all().get(id).is_some_and(|flow| flow.ended.is_none())
+    }
+
+    /// Notes whether consent has to be asked for anew: the last sign-in gave no lasting access.
+    pub(crate) fn ask_consent(&self, workspace: WorkspaceId, anew: bool) {
+        let mut asking = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        if anew {
+            asking.insert(workspace);
+        } else {
+            asking.remove(&workspace);
+        }
+    }
+
+    pub(crate) fn needs_consent(&self, workspace: WorkspaceId) -> bool {
+        let asking = self.1.lock().unwrap_or_else(PoisonError::into_inner);
+        asking.contains(&workspace)
     }
 
     /// It ended, unless a newer one took its place before.
