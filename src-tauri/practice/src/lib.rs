@@ -1,6 +1,6 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
-//! [`SendGrid`] stands in for the provider of that name, as strict as its contract.
+//! [`SendGrid`] and [`Google`] stand in for the providers of these names, as strict as their contracts.
 //!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
@@ -8,10 +8,12 @@
 
 #[cfg(feature = "faults")]
 mod faults;
+pub mod google;
 mod receiver;
 mod sendgrid;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
+pub use google::{Consent, Google, Notice};
 pub use receiver::{Call, Keep, Receiver, Taken};
 pub use sendgrid::{Email, SendGrid};

@@ -29,6 +29,10 @@ use crate::webhooks::kept::origin;
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "schema", schema(as = AuthorizeCalendar))]
 pub struct Authorize {
+    /// The owner's own client, as the file that Google's console gives.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub client_file: Option<serde_json::Value>,
     /// The owner's own client.
     #[serde(default)]
     pub client_id: Option<String>,
@@ -112,6 +116,35 @@ struct Plan {
     held: Option<(SecretString, Option<String>)>,
 }
 
+impl Authorize {
+    /// Takes what a client file says, where nothing else was said.
+    fn read(&mut self, file: &serde_json::Value) -> Result<()> {
+        let wrong = |code: &str, sentence: &str| Err(Error::field("clientFile", code, sentence));
+        let client = &file["installed"];
+        if client.is_null() {
+            return if file["web"].is_object() {
+                wrong("web_client", "This client is for websites, and cannot be used here. Make one of the kind “Desktop app” in Google’s console, and take its file.")
+            } else if file["type"] == "service_account" {
+                wrong("service_account", "This is the key of a service account, which has a calendar of its own and not yours. Make a client of the kind “Desktop app” in Google’s console, and take its file.")
+            } else {
+                wrong("invalid", "This is no client file of Google’s; one is called client_secret_….json.")
+            };
+        }
+        let member = |name: &str| client[name].as_str().map(str::to_owned);
+        if member("client_id").is_none() {
+            return wrong("invalid", "This client file names no client. Download it once more from Google’s console.");
+        }
+        self.client_id = self.client_id.take().or_else(|| member("client_id"));
+        self.client_secret = self
+            .client_secret
+            .take()
+            .or_else(|| member("client_secret").map(|secret| Secret(secret.into())));
+        self.token_uri = self.token_uri.take().or_else(|| member("token_uri"));
+        self.auth_uri = self.auth_uri.take().or_else(|| member("auth_uri"));
+        Ok(())
+    }
+}
+
 fn given(text: Option<&str>, usual: &str) -> String {
     text.map(str::trim)
         .filter(|text| !text.is_empty())
@@ -151,8 +184,11 @@ impl Hub {
     pub async fn authorize_calendar(
         self: &Arc<Self>,
         workspace: WorkspaceId,
-        wish: Authorize,
+        mut wish: Authorize,
     ) -> Result<Authorization> {
+        if let Some(file) = wish.client_file.take() {
+            wish.read(&file)?;
+        }
         let former = self.calendar_row(workspace).await?;
         let Some((mut plan, again)) = self.plan(workspace, wish, former).await? else {
             return Ok(Authorization::Gracefully(without_client()));
