@@ -11,6 +11,7 @@
 )]
 
 mod elsewhere;
+mod email;
 mod hostile;
 mod keychain;
 mod kill;

@@ -33,7 +33,7 @@ fn without_a_network_public_calls_are_held_and_go_out_once_and_in_order_when_it_
 }
 
 /// The far end: TLS with a certificate of our own authority, in front of a plain receiver.
-async fn far_end(
+pub(crate) async fn far_end(
     address: SocketAddr,
     plain: SocketAddr,
     certificate: rcgen::CertifiedKey<rcgen::KeyPair>,

@@ -1200,3 +1200,49 @@ async fn on_the_command_line_secrets_are_read_from_a_file_or_standard_input() {
     .exits(1);
     run(of(&["email", "send"])).await.exits(2);
 }
+
+#[tokio::test]
+async fn another_sender_lets_go_what_waited_for_one_that_sendgrid_does_not_know() {
+    let shop = Shop::open().await;
+    let sendgrid = provider().await;
+    let mut unknown = setup(&sendgrid, KEY);
+    unknown["fromEmail"] = json!("unknown@shop.example");
+    shop.full
+        .post("/api/integrations/email", &unknown)
+        .await
+        .is(200);
+    let held = send(&shop, &hello()).await;
+    assert_eq!(held["willRetry"], true);
+    let error = held["error"].as_str().unwrap();
+    assert!(error.contains("does not know your sender"), "{error}");
+    let known = json!({"fromEmail": "info@shop.example"});
+    let saved = shop
+        .full
+        .patch("/api/integrations/email", &known)
+        .await
+        .is(200);
+    assert_eq!(saved["released"], 1);
+    let all_here = sendgrid
+        .calls()
+        .wait_until(|_| sendgrid.emails().len() == 1);
+    all_here.await;
+}
+
+#[tokio::test]
+async fn an_allowance_that_is_used_up_is_told_from_a_wrong_key() {
+    let shop = Shop::open().await;
+    let sendgrid = provider().await;
+    configure(&shop, &sendgrid, "SG.practice.out-of-credits")
+        .await
+        .is(200);
+    let held = send(&shop, &hello()).await;
+    assert_eq!(
+        (&held["code"], &held["willRetry"]),
+        (&json!("rejected"), &json!(true))
+    );
+    let problem = shop.full.get("/api/problems").await.is(200)["problems"][0].clone();
+    assert_eq!(problem["cause"], "needs_setup");
+    assert_eq!(problem["link"]["label"], "Open billing");
+    let today = shop.full.get("/api/today").await.is(200);
+    assert_eq!(today["arm"], "needs_you");
+}

@@ -91,11 +91,14 @@ pub struct Receiver {
     accepting: JoinHandle<()>,
 }
 
+/// Makes the answer to a call.
+pub(crate) type Answerer = dyn Fn(&Call) -> Response<Full<Bytes>> + Send + Sync;
+
 /// What is answered to a call, where nothing else is asked for.
 pub(crate) struct Respond {
     /// The largest body that is taken; a longer one is answered with 413.
     pub(crate) most: usize,
-    pub(crate) to: Box<dyn Fn(&Call) -> Response<Full<Bytes>> + Send + Sync>,
+    pub(crate) to: Box<Answerer>,
 }
 
 impl std::fmt::Debug for Respond {

@@ -6,20 +6,18 @@ use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sha2::{Digest as _, Sha256};
 use tokio::sync::broadcast::error::RecvError;
 
 use super::email::Message;
-use super::{Kind, Settings, words};
+use super::{Kind, words};
 use crate::changes::Topic;
-use crate::clock::Time;
 use crate::db::deliveries::DeliveryRecord;
-use crate::db::{self, Tx};
-use crate::deliveries::{Reason, Status, Trigger};
+use crate::db::{self};
+use crate::deliveries::{Reason, Status};
 use crate::error::{Error, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::{Outgoing, Sending, Target, finish, lease_until, record_send};
+use crate::outbox::{Outgoing, Sending, finish, record_send};
 use crate::outcome::{Code, Graceful};
 
 /// How long a caller waits for the first try.
@@ -99,7 +97,7 @@ impl Hub {
         let (now, lanes, dispatch) = (self.now(), self.lanes.clone(), self.dispatch());
         let recorded = self
             .db
-            .write(move |tx| record_send(tx, workspace, sending, now, &lanes, dispatch.as_ref()))
+            .write(move |tx| record_send(tx, workspace, &sending, now, &lanes, dispatch.as_ref()))
             .await?;
         let deadline = tokio::time::Instant::now() + WAIT;
         if let Some(out) = recorded.own {
@@ -214,70 +212,4 @@ impl Hub {
             ..Graceful::ended(code, error)
         })
     }
-}
-
-/// Stores an event of a reserved type with its only delivery, whose first attempt starts now.
-#[allow(clippy::too_many_arguments)]
-pub(super) fn start(
-    tx: &mut Tx<'_>,
-    workspace: WorkspaceId,
-    settings: Settings,
-    event_type: &'static str,
-    data: &str,
-    recipient: &str,
-    trigger: Trigger,
-    now: Time,
-) -> Result<Outgoing> {
-    let (event_id, id, kind) = (tx.event_id(now), tx.delivery_id(now), settings.kind());
-    let endpoint = kind.endpoint(workspace);
-    db::events::insert(
-        tx.conn(),
-        &db::events::NewRow {
-            id: event_id,
-            workspace,
-            event_type,
-            subject: None,
-            occurred_at: now,
-            received_at: now,
-            source: "test",
-            data: data.as_bytes(),
-            data_sha256: Sha256::digest(data).into(),
-            idempotency_key: None,
-            fingerprint: None,
-            deliveries: 1,
-            first_delivery: id.row(),
-        },
-    )?;
-    db::deliveries::insert(
-        tx.conn(),
-        &db::deliveries::NewRow {
-            id,
-            workspace,
-            event_seq: event_id.row(),
-            channel: kind.channel(),
-            endpoint: &endpoint,
-            event_type,
-            subject: None,
-            recipient,
-            state: db::deliveries::NewState::Sending(lease_until(now)),
-            trigger,
-            now,
-        },
-    )?;
-    db::attempts::start(tx.conn(), id.row(), 1, trigger, now)?;
-    tx.announce(Some(workspace), Topic::Deliveries);
-    Ok(Outgoing {
-        delivery: id.row(),
-        number: 1,
-        id,
-        workspace,
-        endpoint: endpoint.into(),
-        target: Target::Integration(Arc::new(settings)),
-        event_id,
-        event_type: event_type.to_owned(),
-        subject: None,
-        test: trigger == Trigger::Test,
-        body: data.to_owned().into(),
-        damaged: false,
-    })
 }

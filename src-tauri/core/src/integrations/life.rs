@@ -16,11 +16,11 @@ use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::integrations::IntegrationRow;
 use crate::db::{self, Tx};
-use crate::deliveries::{Reason, Trigger};
+use crate::deliveries::Reason;
 use crate::error::{Error, FieldError, Result};
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
-use crate::outbox::finish;
+use crate::outbox::{Sending, finish, record_test};
 use crate::outcome::{Code, Failure, Graceful};
 
 /// Whom to send a test to; nobody is only a look at the key.
@@ -42,7 +42,8 @@ pub struct TestRequest {
 pub enum Configured {
     /// It is saved.
     Saved(Saved),
-    /// The provider refused it. Nothing was saved; what was there before stays.
+    /// The provider refused it, or the key store cannot keep it. Nothing was saved; what was there
+    /// before stays.
     Refused(Refused),
 }
 
@@ -141,7 +142,7 @@ impl Hub {
     /// Sets an integration up, or replaces its key and settings: tested first, then saved.
     ///
     /// # Errors
-    /// `Invalid` fields; `Keychain` when the secret cannot be kept: then nothing was saved.
+    /// `Invalid` fields, or trouble of ours; then nothing was saved.
     pub async fn configure_integration(
         &self,
         workspace: WorkspaceId,
@@ -173,8 +174,7 @@ impl Hub {
     /// Changes an integration, pauses or resumes it. Resuming lets go what was held.
     ///
     /// # Errors
-    /// `NotFound` when it was never set up; `Invalid` fields; `Keychain` when a secret cannot be
-    /// read or kept.
+    /// `NotFound` when it was never set up; `Invalid` fields, or trouble of ours.
     pub async fn update_integration(
         &self,
         workspace: WorkspaceId,
@@ -354,9 +354,10 @@ impl Hub {
             return Ok(refused(kind, failure));
         }
         // The item first, then the row that names it.
-        self.secrets
-            .put(workspace, kind.as_str(), candidate.kept.write())
-            .await?;
+        let kept = candidate.kept.write();
+        if let Err(error) = self.secrets.put(workspace, kind.as_str(), kept).await {
+            return Ok(refused(kind, &error.failure()));
+        }
         self.save_tried(workspace, candidate.settings, switches, result, sent.is_some())
             .await
     }
@@ -407,11 +408,17 @@ impl Hub {
         let released = self
             .db
             .write(move |tx| {
-                db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
+                let row = db::integrations::get(tx.conn(), workspace, kind)?
+                    .ok_or_else(|| unknown(kind))?;
                 db::integrations::save(tx.conn(), workspace, &settings, now)?;
                 db::integrations::switch(tx.conn(), workspace, kind, switches)?;
                 tx.announce(Some(workspace), Topic::Integrations);
-                switched(tx, workspace, kind, switches, now, &lanes)
+                let mut released = switched(tx, workspace, kind, switches, now, &lanes)?;
+                // Another sender, say, may be the one that the provider knows.
+                if row.settings != settings && row.needs == Some(Reason::NeedsSetup) {
+                    released += mended(tx, workspace, kind, now, &lanes)?;
+                }
+                Ok(released)
             })
             .await?;
         Ok(Configured::Saved(Saved {
@@ -468,21 +475,19 @@ impl Hub {
             Kind::Email => ("email.send", test_message(to)),
             Kind::Sms | Kind::Calendar | Kind::Storage => return Ok((Ok(()), None)),
         };
-        let (now, settings, recipient) = (self.now(), candidate.settings.clone(), to.to_owned());
+        let sending = Sending {
+            kind,
+            event_type,
+            data: data.into(),
+            subject: None,
+            recipient: to.to_owned(),
+            idempotency_key: None,
+            source: "test".into(),
+        };
+        let (now, settings) = (self.now(), candidate.settings.clone());
         let out = self
             .db
-            .write(move |tx| {
-                super::direct::start(
-                    tx,
-                    workspace,
-                    settings,
-                    event_type,
-                    &data,
-                    &recipient,
-                    Trigger::Test,
-                    now,
-                )
-            })
+            .write(move |tx| record_test(tx, workspace, &sending, settings, now))
             .await?;
         let sent = self
             .send_through(&out, &candidate.settings, Some(&candidate.kept))

@@ -127,7 +127,7 @@ pub(crate) fn finish(
                 webhook_failed(tx, out, ended, failure, now, counted, &mut moved)?;
             }
             Target::Integration(settings) => {
-                integration_failed(tx, out, settings, ended, failure, now, counted, &mut moved)?;
+                integration_failed(tx, out, settings, ended, now, counted, &mut moved)?;
             }
         }
     }
@@ -217,11 +217,13 @@ fn integration_failed(
     out: &Outgoing,
     settings: &integrations::Settings,
     ended: &Ended,
-    failure: &Failure,
     now: Time,
     counted: bool,
     moved: &mut Move,
 ) -> Result<()> {
+    let Some(failure) = &ended.failure else {
+        return Ok(());
+    };
     let (workspace, kind) = (out.workspace, settings.kind());
     let stops = consequence::stops_all(consequence::of(kind, failure));
     if counted || stops.is_some() {

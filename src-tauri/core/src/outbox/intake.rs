@@ -16,8 +16,8 @@ use crate::deliveries::{Channel, Reason, Trigger};
 use crate::error::{Error, Result};
 use crate::events::{self, Checked, EventType, NewEvent, NewEventType, Recorded};
 use crate::hub::Hub;
-use crate::ids::{DeliveryId, WorkspaceId};
-use crate::integrations::Kind;
+use crate::ids::{DeliveryId, EventId, WorkspaceId};
+use crate::integrations::{self, Kind};
 use crate::outbox::lanes::Lanes;
 
 /// The way to the worker, where one runs.
@@ -386,27 +386,27 @@ pub(crate) struct RecordedSend {
     pub(crate) own: Option<Outgoing>,
 }
 
+/// A key that was given, apart from the keys of events, and what it stands for.
+type Keyed = Option<(String, [u8; 32])>;
+
 /// Stores a sending and its only delivery, claimed at once where that is possible.
 pub(crate) fn record_send(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,
-    sending: Sending,
+    sending: &Sending,
     now: Time,
     lanes: &Lanes,
     dispatch: Option<&Dispatch>,
 ) -> Result<RecordedSend> {
     let (kind, event_type) = (sending.kind, sending.event_type);
-    // Apart from the keys of events.
-    let key = sending
-        .idempotency_key
-        .map(|key| format!("{event_type}\u{1f}{key}"));
-    let fingerprint = key
-        .is_some()
-        .then(|| fingerprint(event_type, sending.subject.as_deref(), None, &sending.data));
-    if let (Some(key), Some(fingerprint)) = (&key, fingerprint)
+    let keyed = sending.idempotency_key.as_ref().map(|key| {
+        let fingerprint = fingerprint(event_type, sending.subject.as_deref(), None, &sending.data);
+        (format!("{event_type}\u{1f}{key}"), fingerprint)
+    });
+    if let Some((key, fingerprint)) = &keyed
         && let Some((event, known, _)) = db::events::by_key(tx.conn(), workspace, key)?
     {
-        if known != fingerprint {
+        if known != *fingerprint {
             return Err(reused(kind.nouns().0));
         }
         let first = db::events::get(tx.conn(), workspace, event)?
@@ -429,33 +429,96 @@ pub(crate) fn record_send(
         }
         None => false,
     };
-    let claim = match (&row, dispatch) {
-        (Some(row), Some(_)) if row.stop().is_none() && !blocked => lanes.claim_new(&endpoint, None),
+    let free = !blocked && row.as_ref().is_some_and(|row| row.stop().is_none());
+    let claim = match dispatch {
+        Some(_) if free => lanes.claim_new(&endpoint, None),
         _ => None,
     };
-    let own = dispatch.is_none() && !blocked && row.as_ref().is_some_and(|row| row.stop().is_none());
     let state = match row.as_ref().map(|row| row.stop()) {
         None => NewState::Skipped(Reason::NotConfigured),
         Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
         Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
-        Some(None) if claim.is_some() || own => NewState::Sending(lease_until(now)),
         Some(None) if blocked => NewState::AfterEarlier,
+        Some(None) if claim.is_some() || dispatch.is_none() => NewState::Sending(lease_until(now)),
         Some(None) => NewState::Due,
     };
+    let (event_id, id) = store(tx, workspace, sending, keyed, state, Trigger::Auto, now)?;
+    let mut recorded = RecordedSend {
+        delivery: id,
+        duplicate: false,
+        own: None,
+    };
+    match (state, row) {
+        (NewState::Sending(_), Some(row)) => {
+            let out = first_attempt(
+                tx,
+                workspace,
+                sending,
+                row.settings,
+                (event_id, id),
+                Trigger::Auto,
+                now,
+            )?;
+            match (claim, dispatch) {
+                (Some(claim), Some(dispatch)) => {
+                    let dispatch = dispatch.clone();
+                    // An error says that the worker has ended: the next start finds the row.
+                    tx.after_commit(move || drop(dispatch.send((out, claim))));
+                }
+                _ => recorded.own = Some(out),
+            }
+        }
+        (NewState::Due, _) => {
+            let lanes = lanes.clone();
+            tx.after_commit(move || lanes.look(&endpoint));
+        }
+        (NewState::AfterEarlier, _) => {
+            let lanes = lanes.clone();
+            let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
+            tx.after_commit(move || lanes.due(&endpoint, at));
+        }
+        _ => {}
+    }
+    tx.announce(Some(workspace), Topic::Events);
+    Ok(recorded)
+}
+
+/// Stores a test whose only attempt the caller makes, with settings that need not be saved yet.
+pub(crate) fn record_test(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    sending: &Sending,
+    settings: integrations::Settings,
+    now: Time,
+) -> Result<Outgoing> {
+    let state = NewState::Sending(lease_until(now));
+    let ids = store(tx, workspace, sending, None, state, Trigger::Test, now)?;
+    first_attempt(tx, workspace, sending, settings, ids, Trigger::Test, now)
+}
+
+fn store(
+    tx: &mut Tx<'_>,
+    workspace: WorkspaceId,
+    sending: &Sending,
+    keyed: Keyed,
+    state: NewState,
+    trigger: Trigger,
+    now: Time,
+) -> Result<(EventId, DeliveryId)> {
     let (event_id, id) = (tx.event_id(now), tx.delivery_id(now));
-    let data = Bytes::copy_from_slice(sending.data.as_bytes());
+    let (key, fingerprint) = keyed.unzip();
     db::events::insert(
         tx.conn(),
         &db::events::NewRow {
             id: event_id,
             workspace,
-            event_type,
+            event_type: sending.event_type,
             subject: sending.subject.as_deref(),
             occurred_at: now,
             received_at: now,
             source: &sending.source,
-            data: &data,
-            data_sha256: Sha256::digest(&data).into(),
+            data: sending.data.as_bytes(),
+            data_sha256: Sha256::digest(sending.data.as_bytes()).into(),
             idempotency_key: key.as_deref(),
             fingerprint,
             deliveries: 1,
@@ -468,54 +531,42 @@ pub(crate) fn record_send(
             id,
             workspace,
             event_seq: event_id.row(),
-            channel: kind.channel(),
-            endpoint: &endpoint,
-            event_type,
+            channel: sending.kind.channel(),
+            endpoint: &sending.kind.endpoint(workspace),
+            event_type: sending.event_type,
             subject: sending.subject.as_deref(),
             recipient: &sending.recipient,
             state,
-            trigger: Trigger::Auto,
+            trigger: trigger,
             now,
         },
     )?;
-    let mut recorded = RecordedSend {
-        delivery: id,
-        duplicate: false,
-        own: None,
-    };
-    if let (NewState::Sending(_), Some(row)) = (state, row) {
-        db::attempts::start(tx.conn(), id.row(), 1, Trigger::Auto, now)?;
-        let outgoing = Outgoing {
-            delivery: id.row(),
-            number: 1,
-            id,
-            workspace,
-            endpoint: Arc::from(endpoint.as_str()),
-            target: Target::Integration(Arc::new(row.settings)),
-            event_id,
-            event_type: event_type.to_owned(),
-            subject: sending.subject,
-            test: false,
-            body: data,
-            damaged: false,
-        };
-        match (claim, dispatch) {
-            (Some(claim), Some(dispatch)) => {
-                let dispatch = dispatch.clone();
-                // An error says that the worker has ended: the next start finds the row.
-                tx.after_commit(move || drop(dispatch.send((outgoing, claim))));
-            }
-            _ => recorded.own = Some(outgoing),
-        }
-    } else if state == NewState::Due {
-        let lanes = lanes.clone();
-        tx.after_commit(move || lanes.look(&endpoint));
-    } else if state == NewState::AfterEarlier {
-        let lanes = lanes.clone();
-        let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
-        tx.after_commit(move || lanes.due(&endpoint, at));
-    }
-    tx.announce(Some(workspace), Topic::Events);
     tx.announce(Some(workspace), Topic::Deliveries);
-    Ok(recorded)
+    Ok((event_id, id))
+}
+
+fn first_attempt(
+    tx: &Tx<'_>,
+    workspace: WorkspaceId,
+    sending: &Sending,
+    settings: integrations::Settings,
+    (event_id, id): (EventId, DeliveryId),
+    trigger: Trigger,
+    now: Time,
+) -> Result<Outgoing> {
+    db::attempts::start(tx.conn(), id.row(), 1, trigger, now)?;
+    Ok(Outgoing {
+        delivery: id.row(),
+        number: 1,
+        id,
+        workspace,
+        endpoint: sending.kind.endpoint(workspace).into(),
+        target: Target::Integration(Arc::new(settings)),
+        event_id,
+        event_type: sending.event_type.to_owned(),
+        subject: sending.subject.clone(),
+        test: trigger == Trigger::Test,
+        body: Bytes::copy_from_slice(sending.data.as_bytes()),
+        damaged: false,
+    })
 }

@@ -7,7 +7,7 @@
 
 pub(crate) mod finish;
 mod intake;
-pub(crate) use intake::{Dispatch, Sending, record_send};
+pub(crate) use intake::{Dispatch, Sending, record_send, record_test};
 pub(crate) mod lanes;
 pub(crate) mod network;
 pub mod retry;

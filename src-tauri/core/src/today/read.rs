@@ -85,6 +85,8 @@ impl Hub {
                 for kind in &connected {
                     let days = store::days(conn, &kind.endpoint(workspace), now, &zone)?;
                     delivered += days.last().map_or(0, |d| d.succeeded);
+                    let row = db::integrations::get(conn, workspace, *kind)?;
+                    paused += u64::from(row.is_some_and(|row| !row.is_active));
                 }
                 let standing = db::deliveries::standing(conn, workspace, None)?;
                 let offline = db::deliveries::held_for(conn, workspace, Reason::Offline)?;
@@ -222,7 +224,7 @@ fn sentence(
             Arm::Paused,
             format!(
                 "{} paused. {delivered} since midnight.",
-                count(paused, "receiver is", "receivers are")
+                count(paused, "connection is", "connections are")
             ),
         );
     }

@@ -720,9 +720,13 @@ impl Hub {
         let kept = access::item(&settings, &refresh, client_secret.as_ref());
         let saved = {
             let _altering = self.altering_items.lock().await;
-            self.secrets
+            let put = self
+                .secrets
                 .put(workspace, Kind::Calendar.as_str(), kept.write())
-                .await?;
+                .await;
+            if let Err(error) = put {
+                return Ok(refused(Kind::Calendar, &error.failure()));
+            }
             self.save_tried(workspace, Any::Calendar(settings), switches, result, false)
                 .await?
         };
