@@ -190,6 +190,10 @@ impl Hub {
                 Code::CredentialsRejected,
                 format!("{who} no longer accepts your key. It goes out once you have replaced it."),
             ),
+            (Status::Held, None, Some(Reason::NeedsSignIn)) => (
+                Code::SignInExpired,
+                format!("Access to {who} ended. It goes out once you have signed in again."),
+            ),
             (Status::Held, None, _) => (
                 Code::Rejected,
                 format!("{who} needs you first. It goes out by itself then."),

@@ -74,6 +74,9 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
         (Code::Disabled, _) => format!("{who} is switched off."),
         (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
         (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) if kind == Kind::Calendar => {
+            format!("The access to {who} is no longer in this computer's key store. Sign in again.")
+        }
         (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
             format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
         }

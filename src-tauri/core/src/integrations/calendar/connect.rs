@@ -603,7 +603,11 @@ impl Hub {
         let tokens = self
             .redeem(&client, &settings.token_uri, &redirect_uri, code, verifier)
             .await
-            .map_err(Mishap::Refused)?;
+            .map_err(|failure| match failure.code {
+                // A code that is too old, used, or of another sign-in.
+                Code::SignInExpired => Mishap::ProviderSaid("invalid_grant".into()),
+                _ => Mishap::Refused(failure),
+            })?;
         let missing = sign_in::not_granted(tokens.scopes.as_deref());
         if !missing.is_empty() {
             return Err(Mishap::NotGranted(missing));

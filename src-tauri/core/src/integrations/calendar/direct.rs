@@ -30,7 +30,19 @@ pub enum EntrySent {
     /// It is done.
     Accepted(EntryAccepted),
     /// It is not, or not yet; the caller's own work goes on.
-    Gracefully(Graceful),
+    Gracefully(EntryNotYet),
+}
+
+/// What was not done in the calendar, or not yet.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct EntryNotYet {
+    /// The graceful half of every result.
+    #[serde(flatten)]
+    pub graceful: Graceful,
+    /// The entry's id: so it can be changed or removed before it is there.
+    pub event_id: String,
 }
 
 /// What was done in the calendar.
@@ -163,7 +175,12 @@ impl Hub {
         let (record, duplicate) = self.send_directly(workspace, sending).await?;
         let event_id = match self.outcome(Kind::Calendar, &record) {
             Ok(id) => id.or(record.subject.clone()).unwrap_or_default(),
-            Err(graceful) => return Ok(EntrySent::Gracefully(graceful)),
+            Err(graceful) => {
+                return Ok(EntrySent::Gracefully(EntryNotYet {
+                    graceful,
+                    event_id: record.subject.unwrap_or_default(),
+                }));
+            }
         };
         let id = event_id.clone();
         let known = self

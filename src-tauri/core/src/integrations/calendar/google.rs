@@ -59,7 +59,6 @@ pub(crate) enum Doing {
 
 /// One call.
 pub(crate) struct Ask<'a> {
-    pub(crate) doing: Doing,
     pub(crate) method: Method,
     /// Behind `/calendar/v3`, not yet encoded.
     pub(crate) path: Vec<&'a str>,
@@ -72,7 +71,6 @@ pub(crate) struct Ask<'a> {
 impl<'a> Ask<'a> {
     pub(crate) fn insert(calendar: &'a str, send_updates: &'a str, body: Value) -> Self {
         Self {
-            doing: Doing::Insert,
             method: Method::POST,
             path: vec!["calendars", calendar, "events"],
             query: vec![("sendUpdates", send_updates)],
@@ -83,7 +81,6 @@ impl<'a> Ask<'a> {
 
     pub(crate) fn get(calendar: &'a str, entry: &'a str) -> Self {
         Self {
-            doing: Doing::Change,
             method: Method::GET,
             path: vec!["calendars", calendar, "events", entry],
             query: Vec::new(),
@@ -122,7 +119,6 @@ impl<'a> Ask<'a> {
             query.push(("pageToken", page));
         }
         Self {
-            doing: Doing::List,
             method: Method::GET,
             path: vec!["users", "me", "calendarList"],
             query,

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use access::Client;
 pub use connect::{Authorization, Authorize, Authorized, CalendarList, Calendars};
-pub use direct::{EntryAccepted, EntrySent, NextEntry};
+pub use direct::{EntryAccepted, EntryNotYet, EntrySent, NextEntry};
 pub use sign_in::{FlowStatus, SignIn};
 
 use super::{Field, Input, Secret, Switches, WhenPaused, check_base_url, said};
