@@ -48,9 +48,7 @@ impl Connect {
             request.set("clientFile", Some(file));
         }
         request.set("calendarId", calendar);
-        let begun = door
-            .send(Method::POST, AUTHORIZE, &request.whole())
-            .await?;
+        let begun = door.send(Method::POST, AUTHORIZE, &request.whole()).await?;
         if begun.get("success") == Some(&Value::Bool(false)) {
             screen.done(&begun, text(&begun, "error"));
             return Ok(Ended::Gracefully);
@@ -72,11 +70,15 @@ impl Connect {
                     let calendar = all.get("calendar").cloned().unwrap_or_default();
                     let account = text(&calendar, "account");
                     let result = json!({"success": true, "status": "connected", "account": calendar.get("account"), "calendarId": calendar.get("calendarId")});
-                    screen.done(&result, &format!("Google Calendar is connected: {account}."));
+                    screen.done(
+                        &result,
+                        &format!("Google Calendar is connected: {account}."),
+                    );
                     return Ok(Ended::Done);
                 }
                 status => {
-                    let result = json!({"success": false, "status": status, "error": stands.get("error")});
+                    let result =
+                        json!({"success": false, "status": status, "error": stands.get("error")});
                     screen.done(&result, text(&stands, "error"));
                     return Ok(Ended::Gracefully);
                 }
@@ -127,7 +129,10 @@ impl Entry {
         request.set("timezone", self.timezone);
         request.set("description", self.description);
         request.set("location", self.location);
-        request.set("attendees", (!self.attendee.is_empty()).then_some(self.attendee));
+        request.set(
+            "attendees",
+            (!self.attendee.is_empty()).then_some(self.attendee),
+        );
         request.set("sendUpdates", self.send_updates);
         request.set("idempotencyKey", self.key);
         request.filled(usage)
@@ -173,11 +178,17 @@ impl Command {
             }
             Self::Update { id, entry } => {
                 let request = entry.request("Say what is to be different: a flag, or --from.")?;
-                (door.send(Method::PATCH, &path(&id), &request).await?, "Changed")
+                (
+                    door.send(Method::PATCH, &path(&id), &request).await?,
+                    "Changed",
+                )
             }
             Self::Delete { id, send_updates } => {
                 let request = send_updates.map_or(json!({}), |who| json!({"sendUpdates": who}));
-                (door.send(Method::DELETE, &path(&id), &request).await?, "Removed")
+                (
+                    door.send(Method::DELETE, &path(&id), &request).await?,
+                    "Removed",
+                )
             }
         };
         if done.get("success") == Some(&Value::Bool(false)) {
@@ -187,7 +198,11 @@ impl Command {
         let message = if done.get("alreadyGone") == Some(&Value::Bool(true)) {
             "It was gone already.".to_owned()
         } else {
-            format!("{word}: {} {}", text(&done, "eventId"), text(&done, "htmlLink"))
+            format!(
+                "{word}: {} {}",
+                text(&done, "eventId"),
+                text(&done, "htmlLink")
+            )
         };
         screen.done(&done, message.trim_end());
         Ok(Ended::Done)

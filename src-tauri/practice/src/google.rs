@@ -217,7 +217,12 @@ impl Google {
     /// All tokens that were ever given and are good: what must be found nowhere.
     pub fn good_tokens(&self) -> Vec<String> {
         let world = lock(&self.world);
-        world.refresh.keys().chain(world.access.keys()).cloned().collect()
+        world
+            .refresh
+            .keys()
+            .chain(world.access.keys())
+            .cloned()
+            .collect()
     }
 
     /// The entries of a calendar that are not cancelled.
@@ -279,7 +284,10 @@ fn says(status: u16, body: &Value) -> Response<Full<Bytes>> {
 
 /// As the token endpoint refuses.
 fn grant_error(status: u16, error: &str, description: &str) -> Response<Full<Bytes>> {
-    says(status, &json!({"error": error, "error_description": description}))
+    says(
+        status,
+        &json!({"error": error, "error_description": description}),
+    )
 }
 
 /// As the calendar refuses.
@@ -324,7 +332,8 @@ impl World {
     fn grant(&mut self, refresh: &str) -> String {
         let access = self.name("ya29.practice");
         let scopes = self.refresh.get(refresh).cloned().unwrap_or_default();
-        self.access.insert(access.clone(), (refresh.to_owned(), scopes));
+        self.access
+            .insert(access.clone(), (refresh.to_owned(), scopes));
         access
     }
 
@@ -359,10 +368,16 @@ impl World {
     fn authorise(&mut self, call: &Call) -> Response<Full<Bytes>> {
         let query = form(call.uri.query().unwrap_or_default().as_bytes());
         let given = |name: &str| query.get(name).map(String::as_str).unwrap_or_default();
-        let bad = |what: &str| says(400, &json!({"error": "invalid_request", "error_description": what}));
+        let bad = |what: &str| {
+            says(
+                400,
+                &json!({"error": "invalid_request", "error_description": what}),
+            )
+        };
         let redirect_uri = given("redirect_uri").to_owned();
-        let is_loopback = url::Url::parse(&redirect_uri)
-            .is_ok_and(|url| url.scheme() == "http" && url.host_str() == Some("127.0.0.1") && url.port().is_some());
+        let is_loopback = url::Url::parse(&redirect_uri).is_ok_and(|url| {
+            url.scheme() == "http" && url.host_str() == Some("127.0.0.1") && url.port().is_some()
+        });
         if given("client_id") != CLIENT_ID {
             return says(401, &json!({"error": "invalid_client"}));
         }
@@ -477,7 +492,11 @@ impl World {
 
     fn revoke(&mut self, call: &Call) -> Response<Full<Bytes>> {
         if call.uri.query().is_some() {
-            return grant_error(400, "invalid_request", "A token does not belong into an address.");
+            return grant_error(
+                400,
+                "invalid_request",
+                "A token does not belong into an address.",
+            );
         }
         let token = form(&call.body).remove("token").unwrap_or_default();
         let is_known = self.refresh.contains_key(&token) || self.access.contains_key(&token);
@@ -532,7 +551,10 @@ impl World {
                         item
                     })
                     .collect();
-                says(200, &json!({"kind": "calendar#calendarList", "items": items}))
+                says(
+                    200,
+                    &json!({"kind": "calendar#calendarList", "items": items}),
+                )
             }
             ["calendars", calendar, "events", rest @ ..] => {
                 if !may(EVENTS) {
@@ -551,7 +573,10 @@ impl World {
                     );
                 }
                 let query = form(call.uri.query().unwrap_or_default().as_bytes());
-                let updates = query.get("sendUpdates").map(String::as_str).unwrap_or("none");
+                let updates = query
+                    .get("sendUpdates")
+                    .map(String::as_str)
+                    .unwrap_or("none");
                 if !matches!(updates, "all" | "externalOnly" | "none") {
                     return refused(400, "invalid", "Invalid value for sendUpdates.");
                 }
@@ -561,8 +586,12 @@ impl World {
                         Some(event) => says(200, event),
                         None => refused(404, "notFound", "Not Found"),
                     },
-                    (&Method::PATCH, [id]) => self.patch(call, (calendar, (*id).to_owned()), updates),
-                    (&Method::DELETE, [id]) => self.delete(call, (calendar, (*id).to_owned()), updates),
+                    (&Method::PATCH, [id]) => {
+                        self.patch(call, (calendar, (*id).to_owned()), updates)
+                    }
+                    (&Method::DELETE, [id]) => {
+                        self.delete(call, (calendar, (*id).to_owned()), updates)
+                    }
                     _ => refused(405, "httpMethodNotAllowed", "Method Not Allowed"),
                 }
             }
@@ -576,7 +605,10 @@ impl World {
         };
         let id = match event["id"].as_str() {
             Some(id) => id.to_owned(),
-            None => self.name("e").to_ascii_lowercase().replace(|c: char| !matches!(c, '0'..='9' | 'a'..='v'), ""),
+            None => self
+                .name("e")
+                .to_ascii_lowercase()
+                .replace(|c: char| !matches!(c, '0'..='9' | 'a'..='v'), ""),
         };
         if !is_event_id(&id) {
             return refused(400, "invalid", "Invalid resource id value.");
@@ -682,14 +714,22 @@ fn moment(when: &Value) -> Option<Result<i64, String>> {
     match (when["dateTime"].as_str(), when["date"].as_str()) {
         (Some(text), None) => {
             // RFC 3339 with an offset: 25 characters with a numeric one.
-            let has_offset = text.len() >= 20 && (text.ends_with('Z') || text.as_bytes().get(text.len() - 6).is_some_and(|b| matches!(b, b'+' | b'-')));
-            let digits: i64 = text.get(..19)?.bytes().filter(u8::is_ascii_digit).fold(0, |n, b| n * 10 + i64::from(b - b'0'));
+            let has_offset = text.len() >= 20
+                && (text.ends_with('Z')
+                    || text
+                        .as_bytes()
+                        .get(text.len() - 6)
+                        .is_some_and(|b| matches!(b, b'+' | b'-')));
+            let digits: i64 = text
+                .get(..19)?
+                .bytes()
+                .filter(u8::is_ascii_digit)
+                .fold(0, |n, b| n * 10 + i64::from(b - b'0'));
             (has_offset && text.as_bytes().get(10) == Some(&b'T')).then_some(Ok(digits))
         }
-        (None, Some(date)) => {
-            (date.len() == 10 && date.bytes().filter(u8::is_ascii_digit).count() == 8)
-                .then(|| Err(date.to_owned()))
-        }
+        (None, Some(date)) => (date.len() == 10
+            && date.bytes().filter(u8::is_ascii_digit).count() == 8)
+            .then(|| Err(date.to_owned())),
         _ => None,
     }
 }
@@ -700,7 +740,9 @@ fn check(event: &Value) -> Result<(), &'static str> {
         (Some(Ok(_)), Some(Ok(_))) => {}
         (Some(Err(first)), Some(Err(last))) if first < last => {}
         (Some(Err(_)), Some(Err(_))) => return Err("The specified time range is empty."),
-        (Some(_), Some(_)) => return Err("Start and end times must either both be date or both be dateTime."),
+        (Some(_), Some(_)) => {
+            return Err("Start and end times must either both be date or both be dateTime.");
+        }
         (None, _) => return Err("Missing or invalid start time."),
         (_, None) => return Err("Missing end time."),
     }
@@ -718,7 +760,10 @@ fn check(event: &Value) -> Result<(), &'static str> {
         }
     }
     for guest in event["attendees"].as_array().into_iter().flatten() {
-        if !guest["email"].as_str().is_some_and(|email| email.contains('@')) {
+        if !guest["email"]
+            .as_str()
+            .is_some_and(|email| email.contains('@'))
+        {
             return Err("Invalid attendee email.");
         }
     }
@@ -741,11 +786,28 @@ mod tests {
         assert!(with("end", json!({"date": "2026-11-27"})).is_err());
         assert!(with("end", json!({"dateTime": "2026-11-26T11:00:00"})).is_err());
         assert!(with("start", Value::Null).is_err());
-        assert!(with("reminders", json!({"overrides": vec![json!({"method": "popup", "minutes": 1}); 6]})).is_err());
-        assert!(with("reminders", json!({"overrides": [{"method": "popup", "minutes": 40321}]})).is_err());
+        assert!(
+            with(
+                "reminders",
+                json!({"overrides": vec![json!({"method": "popup", "minutes": 1}); 6]})
+            )
+            .is_err()
+        );
+        assert!(
+            with(
+                "reminders",
+                json!({"overrides": [{"method": "popup", "minutes": 40321}]})
+            )
+            .is_err()
+        );
         assert!(with("attendees", json!([{"email": "maria"}])).is_err());
-        assert!(check(&json!({"start": {"date": "2026-12-24"}, "end": {"date": "2026-12-24"}})).is_err());
-        assert!(check(&json!({"start": {"date": "2026-12-24"}, "end": {"date": "2026-12-25"}})).is_ok());
+        assert!(
+            check(&json!({"start": {"date": "2026-12-24"}, "end": {"date": "2026-12-24"}}))
+                .is_err()
+        );
+        assert!(
+            check(&json!({"start": {"date": "2026-12-24"}, "end": {"date": "2026-12-25"}})).is_ok()
+        );
     }
 
     #[test]

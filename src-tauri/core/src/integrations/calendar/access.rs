@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use oauth2::basic::{BasicClient, BasicErrorResponse, BasicErrorResponseType, BasicTokenResponse};
 use oauth2::{
-    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest, HttpResponse,
-    PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError, TokenResponse as _, TokenUrl,
+    AsyncHttpClient, AuthType, AuthorizationCode, ClientId, ClientSecret, HttpRequest,
+    HttpResponse, PkceCodeVerifier, RedirectUrl, RefreshToken, RequestTokenError,
+    TokenResponse as _, TokenUrl,
 };
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::{Digest as _, Sha256};
@@ -362,10 +363,7 @@ impl Hub {
             // Kept before anything is done with the access token: the former may be good no more.
             let rotated = kept.with(REFRESH, newer);
             account.of = Some(sum(newer.expose_secret()));
-            if let Err(failure) = self
-                .keep_rotated(workspace, Some(refresh), &rotated)
-                .await
-            {
+            if let Err(failure) = self.keep_rotated(workspace, Some(refresh), &rotated).await {
                 account.unsaved = Some(rotated);
                 return Err(failure);
             }
@@ -421,9 +419,7 @@ impl Hub {
             Called::Silent(failure) => Err(failure),
             // 400: it had ended already.
             Called::Answered(answer, _) if matches!(answer.status, 200 | 400) => Ok(()),
-            Called::Answered(answer, _) => {
-                Err(Failure::status(Code::ProviderDown, answer.status))
-            }
+            Called::Answered(answer, _) => Err(Failure::status(Code::ProviderDown, answer.status)),
         }
     }
 }
@@ -479,11 +475,24 @@ mod tests {
             revoke_uri: revoke.into(),
             api_base_url: api.into(),
         };
-        let (token, revoke, api) = ("https://t.example/token", "https://r.example/revoke", "https://a.example");
+        let (token, revoke, api) = (
+            "https://t.example/token",
+            "https://r.example/revoke",
+            "https://a.example",
+        );
         let kept = item(&settings(token, revoke, api), &"1//refresh".into(), None);
         let kept = Kept::read(&kept.write()).unwrap();
-        assert_eq!(refresh_token(&kept, &settings(token, revoke, api)), Ok("1//refresh"));
-        assert!(refresh_token(&kept, &settings("https://t.example/other", revoke, "https://a.example/v9")).is_ok());
+        assert_eq!(
+            refresh_token(&kept, &settings(token, revoke, api)),
+            Ok("1//refresh")
+        );
+        assert!(
+            refresh_token(
+                &kept,
+                &settings("https://t.example/other", revoke, "https://a.example/v9")
+            )
+            .is_ok()
+        );
         for elsewhere in [
             settings("https://evil.example/token", revoke, api),
             settings(token, "https://evil.example/revoke", api),

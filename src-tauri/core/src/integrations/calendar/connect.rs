@@ -123,16 +123,28 @@ impl Authorize {
         let client = &file["installed"];
         if client.is_null() {
             return if file["web"].is_object() {
-                wrong("web_client", "This client is for websites, and cannot be used here. Make one of the kind “Desktop app” in Google’s console, and take its file.")
+                wrong(
+                    "web_client",
+                    "This client is for websites, and cannot be used here. Make one of the kind “Desktop app” in Google’s console, and take its file.",
+                )
             } else if file["type"] == "service_account" {
-                wrong("service_account", "This is the key of a service account, which has a calendar of its own and not yours. Make a client of the kind “Desktop app” in Google’s console, and take its file.")
+                wrong(
+                    "service_account",
+                    "This is the key of a service account, which has a calendar of its own and not yours. Make a client of the kind “Desktop app” in Google’s console, and take its file.",
+                )
             } else {
-                wrong("invalid", "This is no client file of Google’s; one is called client_secret_….json.")
+                wrong(
+                    "invalid",
+                    "This is no client file of Google’s; one is called client_secret_….json.",
+                )
             };
         }
         let member = |name: &str| client[name].as_str().map(str::to_owned);
         if member("client_id").is_none() {
-            return wrong("invalid", "This client file names no client. Download it once more from Google’s console.");
+            return wrong(
+                "invalid",
+                "This client file names no client. Download it once more from Google’s console.",
+            );
         }
         self.client_id = self.client_id.take().or_else(|| member("client_id"));
         self.client_secret = self
@@ -153,7 +165,9 @@ fn given(text: Option<&str>, usual: &str) -> String {
 }
 
 fn base_url(text: Option<&str>) -> String {
-    given(text, google::BASE_URL).trim_end_matches('/').to_owned()
+    given(text, google::BASE_URL)
+        .trim_end_matches('/')
+        .to_owned()
 }
 
 fn said(text: Option<&str>) -> Option<String> {
@@ -214,15 +228,8 @@ impl Hub {
         tokio::spawn(async move {
             let note = |mishap| hub.sign_ins.note(&id, mishap);
             let redeem = |code| hub.signed_in(&id, plan, code);
-            let how = sign_in::wait(
-                listener,
-                expected,
-                sign_in::PATIENCE,
-                stopped,
-                note,
-                redeem,
-            )
-            .await;
+            let how =
+                sign_in::wait(listener, expected, sign_in::PATIENCE, stopped, note, redeem).await;
             hub.sign_ins.end(&id, how);
             hub.announce(Some(workspace), Topic::Integrations);
         });
@@ -333,8 +340,14 @@ impl Hub {
             scopes: None,
         };
         let client_secret = some(setup.client_secret);
-        self.tried_with(workspace, settings, client_secret, tokens, Switches::default())
-            .await
+        self.tried_with(
+            workspace,
+            settings,
+            client_secret,
+            tokens,
+            Switches::default(),
+        )
+        .await
     }
 
     /// Changes the connection, pauses or resumes it.
@@ -362,7 +375,8 @@ impl Hub {
         address(&patch.api_base_url, &mut settings.api_base_url);
         settings.api_base_url = base_url(Some(&settings.api_base_url));
         let mut wrong = settings.check();
-        let places = |s: &Settings| [&s.token_uri, &s.revoke_uri, &s.api_base_url].map(|a| origin(a));
+        let places =
+            |s: &Settings| [&s.token_uri, &s.revoke_uri, &s.api_base_url].map(|a| origin(a));
         let elsewhere = places(&settings) != places(&former);
         match (&patch.access_token, &patch.refresh_token) {
             (Some(access), Some(refresh)) => {
@@ -371,7 +385,11 @@ impl Hub {
             }
             (None, None) => {}
             (access, _) => wrong.push(FieldError::new(
-                if access.is_some() { "refreshToken" } else { "accessToken" },
+                if access.is_some() {
+                    "refreshToken"
+                } else {
+                    "accessToken"
+                },
                 "required",
                 "Both tokens belong together: give both.",
             )),
@@ -423,8 +441,7 @@ impl Hub {
             },
             // The choice is kept until it can be tried.
             Err(failure)
-                if unproven(Kind::Calendar, &failure)
-                    || failure.code == Code::SignInExpired =>
+                if unproven(Kind::Calendar, &failure) || failure.code == Code::SignInExpired =>
             {
                 return self
                     .save_untested(workspace, Any::Calendar(settings), switches)
@@ -636,7 +653,7 @@ impl Hub {
             // Google gives one only with consent; that of before serves its own account alone.
             (None, Some((refresh, account))) if result.is_ok() && account == settings.account => {
                 refresh
-            },
+            }
             (None, _) => {
                 self.sign_ins.ask_consent(workspace, true);
                 return Err(Mishap::NoLastingAccess);
@@ -681,8 +698,7 @@ impl Hub {
     ) -> Result<Configured> {
         let (base, own_port) = (settings.api_base_url.clone(), self.own_port());
         let mut refresh = tokens.refresh.take().unwrap_or_default();
-        let mut listed =
-            google::calendars(&self.http, &base, &tokens.access, own_port).await;
+        let mut listed = google::calendars(&self.http, &base, &tokens.access, own_port).await;
         // The access token may have ended since it was copied: the refresh token decides.
         if listed
             .as_ref()
@@ -690,7 +706,10 @@ impl Hub {
         {
             let item = access::item(&settings, &refresh, client_secret.as_ref());
             let client = self.client_of(&settings, &item);
-            let (uri, text) = (settings.token_uri.clone(), refresh.expose_secret().to_owned());
+            let (uri, text) = (
+                settings.token_uri.clone(),
+                refresh.expose_secret().to_owned(),
+            );
             listed = match self.refresh_once(&client, &uri, &text).await {
                 Ok(newer) => {
                     tokens = newer;
@@ -787,7 +806,9 @@ fn choose(
     settings.account = account;
     settings.calendar_name = calendars
         .iter()
-        .find(|one| one.id == settings.calendar_id || (settings.calendar_id == PRIMARY && one.primary))
+        .find(|one| {
+            one.id == settings.calendar_id || (settings.calendar_id == PRIMARY && one.primary)
+        })
         .map(|one| one.summary.clone());
     Ok(())
 }

@@ -244,9 +244,9 @@ fn list(body: &[u8], into: &mut Vec<Choice>) -> Result<Option<String>, Failure> 
         page.items
             .into_iter()
             .filter(|item| {
-                item.access_role
-                    .as_deref()
-                    .is_none_or(|role| matches!(role, "owner" | "writer" | "writerWithoutPrivateAccess"))
+                item.access_role.as_deref().is_none_or(|role| {
+                    matches!(role, "owner" | "writer" | "writerWithoutPrivateAccess")
+                })
             })
             .map(|item| Choice {
                 summary: item
@@ -321,7 +321,12 @@ pub(crate) fn classify(doing: Doing, status: u16, body: &[u8]) -> Result<(), Fai
         403 | 429 if because(&["quotaExceeded", "dailyLimitExceeded"]) => {
             Err(Failure::status(Code::RateLimited, status).with(Detail::QuotaUsedUp))
         }
-        403 if because(&["rateLimitExceeded", "userRateLimitExceeded", "RATE_LIMIT_EXCEEDED"]) => {
+        403 if because(&[
+            "rateLimitExceeded",
+            "userRateLimitExceeded",
+            "RATE_LIMIT_EXCEEDED",
+        ]) =>
+        {
             is(Code::RateLimited)
         }
         403 if because(&["insufficientPermissions", "ACCESS_TOKEN_SCOPE_INSUFFICIENT"]) => {
@@ -349,7 +354,10 @@ pub(crate) fn classify(doing: Doing, status: u16, body: &[u8]) -> Result<(), Fai
 }
 
 /// How long to wait at least, as `Retry-After` says it.
-pub(crate) fn asked_to_wait(failure: Option<&Failure>, retry_after: Option<&str>) -> Option<String> {
+pub(crate) fn asked_to_wait(
+    failure: Option<&Failure>,
+    retry_after: Option<&str>,
+) -> Option<String> {
     let quota = failure.and_then(|f| f.args.detail) == Some(Detail::QuotaUsedUp);
     quota
         .then(|| QUOTA_WAIT_SECONDS.to_owned())
@@ -384,17 +392,20 @@ fn guests(wanted: &[String], current: Option<&Value>) -> Value {
         .and_then(|entry| entry["attendees"].as_array())
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let all = wanted.iter().filter_map(|text| Guest::read(text)).map(|wanted| {
-        there
-            .iter()
-            .find(|one| {
-                one["email"]
-                    .as_str()
-                    .is_some_and(|email| email.eq_ignore_ascii_case(&wanted.email))
-            })
-            .cloned()
-            .unwrap_or_else(|| guest(&wanted))
-    });
+    let all = wanted
+        .iter()
+        .filter_map(|text| Guest::read(text))
+        .map(|wanted| {
+            there
+                .iter()
+                .find(|one| {
+                    one["email"]
+                        .as_str()
+                        .is_some_and(|email| email.eq_ignore_ascii_case(&wanted.email))
+                })
+                .cloned()
+                .unwrap_or_else(|| guest(&wanted))
+        });
     Value::Array(all.collect())
 }
 
@@ -442,12 +453,7 @@ pub(crate) fn insertion(entry: &Entry, times: &Times, id: &str, delivery: &str) 
 }
 
 /// The request that makes an entry which is there, or was, what it should be. Pure.
-pub(crate) fn restoration(
-    entry: &Entry,
-    times: &Times,
-    delivery: &str,
-    current: &Value,
-) -> Value {
+pub(crate) fn restoration(entry: &Entry, times: &Times, delivery: &str, current: &Value) -> Value {
     let patch = EntryPatch {
         title: Some(entry.title.clone()),
         description: Some(entry.description.clone()),
@@ -464,12 +470,7 @@ pub(crate) fn restoration(
 }
 
 /// The request that changes an entry: what is to be different, and nothing else. Pure.
-pub(crate) fn change(
-    patch: &EntryPatch,
-    times: &Times,
-    delivery: &str,
-    current: &Value,
-) -> Value {
+pub(crate) fn change(patch: &EntryPatch, times: &Times, delivery: &str, current: &Value) -> Value {
     let mut body = Map::new();
     if let Some(title) = &patch.title {
         body.insert("summary".into(), title.as_str().into());
@@ -523,7 +524,10 @@ fn sum(value: &Value) -> String {
     let said = match value {
         Value::Object(when) => {
             let text = |name: &str| when.get(name).and_then(Value::as_str);
-            match (text("dateTime").map(str::parse::<jiff::Timestamp>), text("date")) {
+            match (
+                text("dateTime").map(str::parse::<jiff::Timestamp>),
+                text("date"),
+            ) {
                 (Some(Ok(at)), _) => at.as_second().to_string(),
                 (_, Some(date)) => date.to_owned(),
                 _ => String::new(),
@@ -573,33 +577,174 @@ mod tests {
         let sign_in = Hold(Reason::NeedsSignIn);
         let setup = Hold(Reason::NeedsSetup);
         for (doing, status, body, code, detail, moves) in [
-            (Insert, 400, refusal("invalid"), Code::Rejected, Some(Detail::Malformed), Fail),
-            (Insert, 401, refusal("authError"), Code::SignInExpired, None, sign_in),
-            (Insert, 403, refusal("rateLimitExceeded"), Code::RateLimited, None, Retry),
-            (Insert, 403, refusal("userRateLimitExceeded"), Code::RateLimited, None, Retry),
-            (Insert, 403, refusal("quotaExceeded"), Code::RateLimited, Some(Detail::QuotaUsedUp), Retry),
-            (Insert, 429, refusal("rateLimitExceeded"), Code::RateLimited, None, Retry),
+            (
+                Insert,
+                400,
+                refusal("invalid"),
+                Code::Rejected,
+                Some(Detail::Malformed),
+                Fail,
+            ),
+            (
+                Insert,
+                401,
+                refusal("authError"),
+                Code::SignInExpired,
+                None,
+                sign_in,
+            ),
+            (
+                Insert,
+                403,
+                refusal("rateLimitExceeded"),
+                Code::RateLimited,
+                None,
+                Retry,
+            ),
+            (
+                Insert,
+                403,
+                refusal("userRateLimitExceeded"),
+                Code::RateLimited,
+                None,
+                Retry,
+            ),
+            (
+                Insert,
+                403,
+                refusal("quotaExceeded"),
+                Code::RateLimited,
+                Some(Detail::QuotaUsedUp),
+                Retry,
+            ),
+            (
+                Insert,
+                429,
+                refusal("rateLimitExceeded"),
+                Code::RateLimited,
+                None,
+                Retry,
+            ),
             (Insert, 429, String::new(), Code::RateLimited, None, Retry),
-            (Insert, 403, refusal("insufficientPermissions"), Code::SignInExpired, Some(Detail::ScopeMissing), sign_in),
-            (Insert, 403, refusal_in_the_new_way("ACCESS_TOKEN_SCOPE_INSUFFICIENT"), Code::SignInExpired, Some(Detail::ScopeMissing), sign_in),
-            (Insert, 403, refusal("accessNotConfigured"), Code::Rejected, Some(Detail::ApiSwitchedOff), setup),
-            (Insert, 403, refusal_in_the_new_way("SERVICE_DISABLED"), Code::Rejected, Some(Detail::ApiSwitchedOff), setup),
-            (Insert, 403, refusal("requiredAccessLevel"), Code::Rejected, Some(Detail::CalendarReadOnly), setup),
-            (Change, 403, refusal("forbiddenForNonOrganizer"), Code::Rejected, Some(Detail::Malformed), Fail),
-            (Insert, 403, PAGE.into(), Code::Unreachable, Some(Detail::NotTheProvider), Retry),
-            (Insert, 404, refusal("notFound"), Code::Rejected, Some(Detail::CalendarGone), setup),
+            (
+                Insert,
+                403,
+                refusal("insufficientPermissions"),
+                Code::SignInExpired,
+                Some(Detail::ScopeMissing),
+                sign_in,
+            ),
+            (
+                Insert,
+                403,
+                refusal_in_the_new_way("ACCESS_TOKEN_SCOPE_INSUFFICIENT"),
+                Code::SignInExpired,
+                Some(Detail::ScopeMissing),
+                sign_in,
+            ),
+            (
+                Insert,
+                403,
+                refusal("accessNotConfigured"),
+                Code::Rejected,
+                Some(Detail::ApiSwitchedOff),
+                setup,
+            ),
+            (
+                Insert,
+                403,
+                refusal_in_the_new_way("SERVICE_DISABLED"),
+                Code::Rejected,
+                Some(Detail::ApiSwitchedOff),
+                setup,
+            ),
+            (
+                Insert,
+                403,
+                refusal("requiredAccessLevel"),
+                Code::Rejected,
+                Some(Detail::CalendarReadOnly),
+                setup,
+            ),
+            (
+                Change,
+                403,
+                refusal("forbiddenForNonOrganizer"),
+                Code::Rejected,
+                Some(Detail::Malformed),
+                Fail,
+            ),
+            (
+                Insert,
+                403,
+                PAGE.into(),
+                Code::Unreachable,
+                Some(Detail::NotTheProvider),
+                Retry,
+            ),
+            (
+                Insert,
+                404,
+                refusal("notFound"),
+                Code::Rejected,
+                Some(Detail::CalendarGone),
+                setup,
+            ),
             (Change, 404, refusal("notFound"), Code::NotFound, None, Fail),
             (Change, 410, refusal("deleted"), Code::NotFound, None, Fail),
-            (Insert, 404, PAGE.into(), Code::Rejected, Some(Detail::WrongBaseUrl), setup),
-            (Insert, 413, String::new(), Code::Rejected, Some(Detail::TooLarge), Fail),
-            (Change, 412, refusal("conditionNotMet"), Code::ProviderDown, None, Retry),
-            (Insert, 302, String::new(), Code::Unreachable, Some(Detail::NotTheProvider), Retry),
-            (Insert, 500, refusal("backendError"), Code::ProviderDown, None, Retry),
+            (
+                Insert,
+                404,
+                PAGE.into(),
+                Code::Rejected,
+                Some(Detail::WrongBaseUrl),
+                setup,
+            ),
+            (
+                Insert,
+                413,
+                String::new(),
+                Code::Rejected,
+                Some(Detail::TooLarge),
+                Fail,
+            ),
+            (
+                Change,
+                412,
+                refusal("conditionNotMet"),
+                Code::ProviderDown,
+                None,
+                Retry,
+            ),
+            (
+                Insert,
+                302,
+                String::new(),
+                Code::Unreachable,
+                Some(Detail::NotTheProvider),
+                Retry,
+            ),
+            (
+                Insert,
+                500,
+                refusal("backendError"),
+                Code::ProviderDown,
+                None,
+                Retry,
+            ),
             (Insert, 503, String::new(), Code::ProviderDown, None, Retry),
         ] {
             let failure = classify(doing, status, body.as_bytes()).unwrap_err();
-            assert_eq!((failure.code, failure.args.detail), (code, detail), "{status} {body}");
-            assert_eq!(consequence::of(Kind::Calendar, &failure), moves, "{status} {body}");
+            assert_eq!(
+                (failure.code, failure.args.detail),
+                (code, detail),
+                "{status} {body}"
+            );
+            assert_eq!(
+                consequence::of(Kind::Calendar, &failure),
+                moves,
+                "{status} {body}"
+            );
         }
         assert_eq!(classify(Insert, 200, b"{}"), Ok(()));
         assert_eq!(classify(Change, 204, b""), Ok(()));
@@ -616,7 +761,12 @@ mod tests {
     #[test]
     fn ids_stand_in_the_address_as_they_are() {
         let ask = Ask::get("salon#holiday@group.v.calendar.google.com", "sb0");
-        for base in ["https://www.googleapis.com", "https://www.googleapis.com/", "https://www.googleapis.com/calendar/v3", "https://www.googleapis.com/calendar/v3/"] {
+        for base in [
+            "https://www.googleapis.com",
+            "https://www.googleapis.com/",
+            "https://www.googleapis.com/calendar/v3",
+            "https://www.googleapis.com/calendar/v3/",
+        ] {
             assert_eq!(
                 ask.url(base).unwrap().as_str(),
                 "https://www.googleapis.com/calendar/v3/calendars/salon%23holiday@group.v.calendar.google.com/events/sb0"
@@ -635,7 +785,10 @@ mod tests {
             {"email": "Maria@example.com", "responseStatus": "accepted", "comment": "Looking forward"},
             {"email": "jo@example.com", "responseStatus": "declined"},
         ]});
-        let wanted = ["maria@example.com".to_owned(), "Li Wang <li@example.com>".to_owned()];
+        let wanted = [
+            "maria@example.com".to_owned(),
+            "Li Wang <li@example.com>".to_owned(),
+        ];
         assert_eq!(
             guests(&wanted, Some(&current)),
             json!([
@@ -654,12 +807,22 @@ mod tests {
         let answered = json!({"summary": "Haircut", "start": {"dateTime": "2026-11-26T09:00:00Z"}, "etag": "2"});
         assert!(!was_changed_elsewhere(&moved, &answered, &known));
         let renamed = json!({"summary": "Haircut and colour", "start": ours["start"]});
-        assert!(!was_changed_elsewhere(&moved, &renamed, &known), "another member");
-        let elsewhere = json!({"summary": "Haircut", "start": {"dateTime": "2026-11-26T12:00:00+01:00"}});
+        assert!(
+            !was_changed_elsewhere(&moved, &renamed, &known),
+            "another member"
+        );
+        let elsewhere =
+            json!({"summary": "Haircut", "start": {"dateTime": "2026-11-26T12:00:00+01:00"}});
         assert!(was_changed_elsewhere(&moved, &elsewhere, &known));
         let already = json!({"summary": "Haircut", "start": {"dateTime": "2026-11-27T09:00:00Z"}});
-        assert!(!was_changed_elsewhere(&moved, &already, &known), "it is so already");
-        assert!(!was_changed_elsewhere(&moved, &elsewhere, &BTreeMap::new()), "no entry of ours");
+        assert!(
+            !was_changed_elsewhere(&moved, &already, &known),
+            "it is so already"
+        );
+        assert!(
+            !was_changed_elsewhere(&moved, &elsewhere, &BTreeMap::new()),
+            "no entry of ours"
+        );
     }
 
     #[test]
@@ -670,8 +833,14 @@ mod tests {
             {"id": "salon", "summary": "x", "summaryOverride": "Salon", "accessRole": "writer"},
             {"id": "holidays", "summary": "Holidays", "accessRole": "reader"},
         ]});
-        assert_eq!(list(page.to_string().as_bytes(), &mut all), Ok(Some("2".into())));
-        assert_eq!(all.iter().map(|c| c.summary.as_str()).collect::<Vec<_>>(), ["me@example.com", "Salon"]);
+        assert_eq!(
+            list(page.to_string().as_bytes(), &mut all),
+            Ok(Some("2".into()))
+        );
+        assert_eq!(
+            all.iter().map(|c| c.summary.as_str()).collect::<Vec<_>>(),
+            ["me@example.com", "Salon"]
+        );
         assert!(is_among(&all, PRIMARY) && is_among(&all, "salon") && !is_among(&all, "holidays"));
         for page in ["<html>", "[]", "{}"] {
             assert!(list(page.as_bytes(), &mut all).is_err(), "{page}");

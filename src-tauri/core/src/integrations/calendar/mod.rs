@@ -333,7 +333,11 @@ pub(crate) fn times(
         Ok(When::Day(date))
     };
     let mut read = |path: &str, given: Option<Given>, is_end| {
-        given.and_then(|given| when(path, given, is_end).map_err(|found| wrong.push(found)).ok())
+        given.and_then(|given| {
+            when(path, given, is_end)
+                .map_err(|found| wrong.push(found))
+                .ok()
+        })
     };
     let (start, mut end) = (read("startTime", from, false), read("endTime", to, true));
     if let (Some(When::Day(first)), Some(When::Day(last))) = (&start, &end)
@@ -474,8 +478,18 @@ impl Entry {
         let mut wrong = Vec::new();
         check_title(&mut wrong, &self.title);
         wrong.extend(self.times(zone).err().unwrap_or_default());
-        check_line(&mut wrong, "description", self.description.as_deref().unwrap_or_default(), LONGEST_TEXT);
-        check_line(&mut wrong, "location", self.location.as_deref().unwrap_or_default(), LONGEST_LINE);
+        check_line(
+            &mut wrong,
+            "description",
+            self.description.as_deref().unwrap_or_default(),
+            LONGEST_TEXT,
+        );
+        check_line(
+            &mut wrong,
+            "location",
+            self.location.as_deref().unwrap_or_default(),
+            LONGEST_LINE,
+        );
         check_guests(&mut wrong, &self.attendees);
         check_reminders(&mut wrong, self.reminders.as_deref().unwrap_or_default());
         check_key(&mut wrong, self.idempotency_key.as_deref());
@@ -510,12 +524,23 @@ impl EntryPatch {
             ));
         }
         let text = |given: &Option<Option<String>>| given.clone().flatten().unwrap_or_default();
-        check_line(&mut wrong, "description", &text(&self.description), LONGEST_TEXT);
+        check_line(
+            &mut wrong,
+            "description",
+            &text(&self.description),
+            LONGEST_TEXT,
+        );
         check_line(&mut wrong, "location", &text(&self.location), LONGEST_LINE);
         check_guests(&mut wrong, self.attendees.as_deref().unwrap_or_default());
         check_reminders(&mut wrong, self.reminders.as_deref().unwrap_or_default());
         check_key(&mut wrong, self.idempotency_key.as_deref());
-        if *self == (Self { send_updates: self.send_updates, idempotency_key: self.idempotency_key.clone(), ..Self::default() }) {
+        if *self
+            == (Self {
+                send_updates: self.send_updates,
+                idempotency_key: self.idempotency_key.clone(),
+                ..Self::default()
+            })
+        {
             wrong.push(FieldError::new(
                 "title",
                 "required",
@@ -548,7 +573,9 @@ pub(crate) fn entry_id(workspace: WorkspaceId, subject: &str, entry: &str) -> St
 pub(crate) fn is_entry_id(text: &str) -> bool {
     // Entries of a series have the moment behind `_`.
     (1..=1024).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-'))
 }
 
 /// A calendar of the account.
@@ -685,11 +712,42 @@ impl Settings {
 pub(super) fn fields() -> Vec<Field> {
     let field = |name, label, input, help| Field::new(name, label, input, help);
     vec![
-        field("accessToken", "Access token", Input::Secret, "What the token endpoint gave. It is good for an hour, and kept in memory only."),
-        field("refreshToken", "Refresh token", Input::Secret, "What gets further access tokens. It is kept in this computer’s key store."),
-        field("calendarId", "Calendar", Input::Text, "The id of the calendar to write into; empty for your own.").optional().like(PRIMARY),
-        field("clientId", "Client ID", Input::Text, "The client that the tokens were given to, from the Google Cloud console.").optional().like("123-abc.apps.googleusercontent.com").found_at("Open Google’s console", google::CLIENTS),
-        field("clientSecret", "Client secret", Input::Secret, "Goes with the client ID.").optional(),
+        field(
+            "accessToken",
+            "Access token",
+            Input::Secret,
+            "What the token endpoint gave. It is good for an hour, and kept in memory only.",
+        ),
+        field(
+            "refreshToken",
+            "Refresh token",
+            Input::Secret,
+            "What gets further access tokens. It is kept in this computer’s key store.",
+        ),
+        field(
+            "calendarId",
+            "Calendar",
+            Input::Text,
+            "The id of the calendar to write into; empty for your own.",
+        )
+        .optional()
+        .like(PRIMARY),
+        field(
+            "clientId",
+            "Client ID",
+            Input::Text,
+            "The client that the tokens were given to, from the Google Cloud console.",
+        )
+        .optional()
+        .like("123-abc.apps.googleusercontent.com")
+        .found_at("Open Google’s console", google::CLIENTS),
+        field(
+            "clientSecret",
+            "Client secret",
+            Input::Secret,
+            "Goes with the client ID.",
+        )
+        .optional(),
     ]
 }
 
@@ -715,15 +773,51 @@ mod tests {
     fn times_are_read_as_people_and_programs_write_them() {
         for (start, end, zone, from, to) in [
             // A moment is shown in the zone that is named, else in the workspace's.
-            ("2026-11-26T09:00:00Z", "2026-11-26T11:00:00+01:00", None, at("2026-11-26T10:00:00+01:00", "Europe/Berlin"), at("2026-11-26T11:00:00+01:00", "Europe/Berlin")),
-            ("2026-11-26T09:00:00Z", "2026-11-26T10:00:00Z", Some("America/New_York"), at("2026-11-26T04:00:00-05:00", "America/New_York"), at("2026-11-26T05:00:00-05:00", "America/New_York")),
+            (
+                "2026-11-26T09:00:00Z",
+                "2026-11-26T11:00:00+01:00",
+                None,
+                at("2026-11-26T10:00:00+01:00", "Europe/Berlin"),
+                at("2026-11-26T11:00:00+01:00", "Europe/Berlin"),
+            ),
+            (
+                "2026-11-26T09:00:00Z",
+                "2026-11-26T10:00:00Z",
+                Some("America/New_York"),
+                at("2026-11-26T04:00:00-05:00", "America/New_York"),
+                at("2026-11-26T05:00:00-05:00", "America/New_York"),
+            ),
             // What the clock on the wall shows.
-            ("2026-07-01T10:00", "2026-07-01T10:45:00", None, at("2026-07-01T10:00:00+02:00", "Europe/Berlin"), at("2026-07-01T10:45:00+02:00", "Europe/Berlin")),
+            (
+                "2026-07-01T10:00",
+                "2026-07-01T10:45:00",
+                None,
+                at("2026-07-01T10:00:00+02:00", "Europe/Berlin"),
+                at("2026-07-01T10:45:00+02:00", "Europe/Berlin"),
+            ),
             // Clocks go forward: 02:30 is left out, and is an hour later.
-            ("2026-03-29T02:30", "2026-03-29T04:00", None, at("2026-03-29T03:30:00+02:00", "Europe/Berlin"), at("2026-03-29T04:00:00+02:00", "Europe/Berlin")),
+            (
+                "2026-03-29T02:30",
+                "2026-03-29T04:00",
+                None,
+                at("2026-03-29T03:30:00+02:00", "Europe/Berlin"),
+                at("2026-03-29T04:00:00+02:00", "Europe/Berlin"),
+            ),
             // Clocks go back: 02:30 comes twice, and is the first; both can be told by their offset.
-            ("2026-10-25T02:30", "2026-10-25T03:30", None, at("2026-10-25T02:30:00+02:00", "Europe/Berlin"), at("2026-10-25T03:30:00+01:00", "Europe/Berlin")),
-            ("2026-10-25T02:30:00+02:00", "2026-10-25T02:30:00+01:00", None, at("2026-10-25T02:30:00+02:00", "Europe/Berlin"), at("2026-10-25T02:30:00+01:00", "Europe/Berlin")),
+            (
+                "2026-10-25T02:30",
+                "2026-10-25T03:30",
+                None,
+                at("2026-10-25T02:30:00+02:00", "Europe/Berlin"),
+                at("2026-10-25T03:30:00+01:00", "Europe/Berlin"),
+            ),
+            (
+                "2026-10-25T02:30:00+02:00",
+                "2026-10-25T02:30:00+01:00",
+                None,
+                at("2026-10-25T02:30:00+02:00", "Europe/Berlin"),
+                at("2026-10-25T02:30:00+01:00", "Europe/Berlin"),
+            ),
         ] {
             assert_eq!(json(start, end, zone, None), (from, to), "{start}");
         }
@@ -733,16 +827,44 @@ mod tests {
     fn the_end_of_whole_days_is_the_first_day_that_is_no_longer_part_of_them() {
         for (start, end, all_day, from, to) in [
             ("2026-12-24", "2026-12-27", None, "2026-12-24", "2026-12-27"),
-            ("2026-12-24", "2026-12-25", Some(true), "2026-12-24", "2026-12-25"),
+            (
+                "2026-12-24",
+                "2026-12-25",
+                Some(true),
+                "2026-12-24",
+                "2026-12-25",
+            ),
             ("2026-12-24", "2026-12-24", None, "2026-12-24", "2026-12-25"),
-            ("2026-12-24T00:00:00+01:00", "2026-12-26T00:00:00+01:00", Some(true), "2026-12-24", "2026-12-26"),
-            ("2026-12-24T10:00", "2026-12-24T18:00", Some(true), "2026-12-24", "2026-12-25"),
+            (
+                "2026-12-24T00:00:00+01:00",
+                "2026-12-26T00:00:00+01:00",
+                Some(true),
+                "2026-12-24",
+                "2026-12-26",
+            ),
+            (
+                "2026-12-24T10:00",
+                "2026-12-24T18:00",
+                Some(true),
+                "2026-12-24",
+                "2026-12-25",
+            ),
             // The day on which clocks change has 23 or 25 hours, and is one day.
             ("2026-03-29", "2026-03-30", None, "2026-03-29", "2026-03-30"),
             // 23:30 in London is the next day in Berlin.
-            ("2026-12-24T23:30:00Z", "2026-12-26T00:00:00+01:00", Some(true), "2026-12-25", "2026-12-26"),
+            (
+                "2026-12-24T23:30:00Z",
+                "2026-12-26T00:00:00+01:00",
+                Some(true),
+                "2026-12-25",
+                "2026-12-26",
+            ),
         ] {
-            assert_eq!(json(start, end, None, all_day), (day(from), day(to)), "{start}");
+            assert_eq!(
+                json(start, end, None, all_day),
+                (day(from), day(to)),
+                "{start}"
+            );
         }
     }
 
@@ -750,21 +872,44 @@ mod tests {
     fn what_is_no_time_or_zone_is_named() {
         for (start, end, zone, all_day, path) in [
             ("tomorrow", "2026-11-26T10:00", None, None, "startTime"),
-            ("2026-11-26T10:00", "2026-13-26T10:00", None, None, "endTime"),
-            ("2026-11-26T10:00", "2026-11-26T09:00", None, None, "endTime"),
+            (
+                "2026-11-26T10:00",
+                "2026-13-26T10:00",
+                None,
+                None,
+                "endTime",
+            ),
+            (
+                "2026-11-26T10:00",
+                "2026-11-26T09:00",
+                None,
+                None,
+                "endTime",
+            ),
             ("2026-11-27", "2026-11-26", None, None, "endTime"),
-            ("2026-11-26T10:00", "2026-11-26T11:00", Some("Berlin"), None, "timezone"),
+            (
+                "2026-11-26T10:00",
+                "2026-11-26T11:00",
+                Some("Berlin"),
+                None,
+                "timezone",
+            ),
             ("2026-11-26", "2026-11-26T11:00", None, None, "startTime"),
             ("2026-11-26", "2026-11-27", None, Some(false), "startTime"),
         ] {
-            let wrong = times(Some(start), Some(end), zone, all_day, "UTC").err().unwrap();
+            let wrong = times(Some(start), Some(end), zone, all_day, "UTC")
+                .err()
+                .unwrap();
             assert_eq!(wrong[0].path, path, "{start} {end}");
         }
     }
 
     fn entry(more: serde_json::Value) -> Entry {
         let mut entry = serde_json::json!({"title": "Haircut", "startTime": "2026-11-26T10:00", "endTime": "2026-11-26T11:00"});
-        entry.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        entry
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         serde_json::from_value(entry).unwrap()
     }
 
@@ -773,13 +918,34 @@ mod tests {
         let reminder = |minutes: i64| serde_json::json!({"method": "popup", "minutes": minutes});
         for (more, path) in [
             (serde_json::json!({"title": " "}), "title"),
-            (serde_json::json!({"reminders": [reminder(40_321)]}), "reminders.0.minutes"),
-            (serde_json::json!({"reminders": [reminder(1), reminder(-1)]}), "reminders.1.minutes"),
-            (serde_json::json!({"reminders": vec![reminder(1); 6]}), "reminders"),
-            (serde_json::json!({"attendees": ["maria@example.com", "maria"]}), "attendees.1"),
-            (serde_json::json!({"attendees": ["maria@example.com", "Maria <MARIA@example.com>"]}), "attendees.1"),
-            (serde_json::json!({"location": "x".repeat(1025)}), "location"),
-            (serde_json::json!({"description": "x".repeat(8193)}), "description"),
+            (
+                serde_json::json!({"reminders": [reminder(40_321)]}),
+                "reminders.0.minutes",
+            ),
+            (
+                serde_json::json!({"reminders": [reminder(1), reminder(-1)]}),
+                "reminders.1.minutes",
+            ),
+            (
+                serde_json::json!({"reminders": vec![reminder(1); 6]}),
+                "reminders",
+            ),
+            (
+                serde_json::json!({"attendees": ["maria@example.com", "maria"]}),
+                "attendees.1",
+            ),
+            (
+                serde_json::json!({"attendees": ["maria@example.com", "Maria <MARIA@example.com>"]}),
+                "attendees.1",
+            ),
+            (
+                serde_json::json!({"location": "x".repeat(1025)}),
+                "location",
+            ),
+            (
+                serde_json::json!({"description": "x".repeat(8193)}),
+                "description",
+            ),
             (serde_json::json!({"idempotencyKey": ""}), "idempotencyKey"),
         ] {
             let wrong = entry(more).check("UTC");
@@ -789,14 +955,28 @@ mod tests {
         let good = serde_json::json!({"reminders": vec![reminder(40_320); 5], "attendees": ["Maria Petersen <maria@example.com>"]});
         assert!(entry(good).check("UTC").is_empty());
         assert_eq!(entry(serde_json::json!({})).reminders().len(), 2);
-        assert!(entry(serde_json::json!({"reminders": []})).reminders().is_empty());
+        assert!(
+            entry(serde_json::json!({"reminders": []}))
+                .reminders()
+                .is_empty()
+        );
     }
 
     #[test]
     fn a_change_says_what_it_changes_and_gives_zone_and_whole_days_with_times() {
-        let patch = |json: serde_json::Value| serde_json::from_value::<EntryPatch>(json).unwrap().check("UTC");
-        assert_eq!(patch(serde_json::json!({"sendUpdates": "none"}))[0].path, "title");
-        assert_eq!(patch(serde_json::json!({"timezone": "UTC"}))[0].path, "startTime");
+        let patch = |json: serde_json::Value| {
+            serde_json::from_value::<EntryPatch>(json)
+                .unwrap()
+                .check("UTC")
+        };
+        assert_eq!(
+            patch(serde_json::json!({"sendUpdates": "none"}))[0].path,
+            "title"
+        );
+        assert_eq!(
+            patch(serde_json::json!({"timezone": "UTC"}))[0].path,
+            "startTime"
+        );
         assert!(patch(serde_json::json!({"location": null})).is_empty());
         assert!(patch(serde_json::json!({"endTime": "2026-11-26T11:00"})).is_empty());
     }
@@ -808,7 +988,10 @@ mod tests {
         assert_eq!(id, entry_id(one, "b-7", "main"));
         // Google: base32hex, 5 to 1024 characters.
         assert!((5..=1024).contains(&id.len()));
-        assert!(id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v')), "{id}");
+        assert!(
+            id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'v')),
+            "{id}"
+        );
         for different in [
             entry_id(other, "b-7", "main"),
             entry_id(one, "b-8", "main"),

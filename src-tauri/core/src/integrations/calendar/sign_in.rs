@@ -325,7 +325,13 @@ enum Came {
 }
 
 /// Judges one request. Pure.
-fn judge(method: &Method, host: Option<&str>, path: &str, query: &str, expected: &Expected) -> Came {
+fn judge(
+    method: &Method,
+    host: Option<&str>,
+    path: &str,
+    query: &str,
+    expected: &Expected,
+) -> Came {
     if host != Some(&format!("127.0.0.1:{}", expected.port)) {
         return Came::Stray(StatusCode::MISDIRECTED_REQUEST, Mishap::WrongHost);
     }
@@ -360,7 +366,11 @@ fn judge(method: &Method, host: Option<&str>, path: &str, query: &str, expected:
     match (member("error"), member("code")) {
         (Some("access_denied"), _) => Came::Nothing(Mishap::Denied),
         (Some(reason), _) => Came::Nothing(Mishap::ProviderSaid(
-            reason.chars().filter(char::is_ascii_graphic).take(64).collect(),
+            reason
+                .chars()
+                .filter(char::is_ascii_graphic)
+                .take(64)
+                .collect(),
         )),
         (None, Some(code)) => Came::Code(code.to_owned()),
         (None, None) => Came::Nothing(Mishap::NoCode),
@@ -406,7 +416,10 @@ impl Port {
             return page(StatusCode::CONFLICT, &Mishap::UsedTwice.sentence());
         }
         match told.await {
-            Ok(Ok(())) => page(StatusCode::OK, "Google Calendar is connected. You can close this tab."),
+            Ok(Ok(())) => page(
+                StatusCode::OK,
+                "Google Calendar is connected. You can close this tab.",
+            ),
             Ok(Err(mishap)) => {
                 let sentence = format!("{} You can close this tab.", mishap.sentence());
                 page(StatusCode::OK, &sentence)
@@ -544,16 +557,21 @@ mod tests {
 
     #[test]
     fn the_proof_of_pkce_is_made_as_rfc_7636_shows_in_appendix_b() {
-        let verifier = oauth2::PkceCodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
+        let verifier =
+            oauth2::PkceCodeVerifier::new("dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk".into());
         let challenge = PkceCodeChallenge::from_code_verifier_sha256(&verifier);
-        assert_eq!(challenge.as_str(), "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM");
+        assert_eq!(
+            challenge.as_str(),
+            "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"
+        );
         assert_eq!(challenge.method().as_str(), "S256");
     }
 
     #[test]
     fn the_browser_is_sent_with_all_that_google_wants_and_nothing_wider() {
         let redirect = "http://127.0.0.1:49152/callback";
-        let ready = super::ready("me.apps", super::super::google::AUTH_URI, redirect, false).unwrap();
+        let ready =
+            super::ready("me.apps", super::super::google::AUTH_URI, redirect, false).unwrap();
         let url = url::Url::parse(&ready.url).unwrap();
         let query: HashMap<_, _> = url.query_pairs().into_owned().collect();
         for (name, value) in [
@@ -563,16 +581,23 @@ mod tests {
             ("code_challenge_method", "S256"),
             ("access_type", "offline"),
             ("state", &ready.state),
-            ("scope", "https://www.googleapis.com/auth/calendar.events https://www.googleapis.com/auth/calendar.calendarlist.readonly"),
+            (
+                "scope",
+                "https://www.googleapis.com/auth/calendar.events https://www.googleapis.com/auth/calendar.calendarlist.readonly",
+            ),
         ] {
             assert_eq!(query[name], value, "{name}");
         }
         assert!(!query.contains_key("prompt"));
         let verifier = oauth2::PkceCodeVerifier::new(ready.verifier.clone());
-        assert_eq!(query["code_challenge"], PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str());
+        assert_eq!(
+            query["code_challenge"],
+            PkceCodeChallenge::from_code_verifier_sha256(&verifier).as_str()
+        );
         // 32 bytes in base64url.
         assert_eq!((ready.state.len(), ready.verifier.len()), (43, 43));
-        let again = super::ready("me.apps", super::super::google::AUTH_URI, redirect, true).unwrap();
+        let again =
+            super::ready("me.apps", super::super::google::AUTH_URI, redirect, true).unwrap();
         assert!(again.url.contains("prompt=consent"));
         assert_ne!((again.state, again.verifier), (ready.state, ready.verifier));
     }
@@ -583,22 +608,97 @@ mod tests {
         let other = |status| Came::Else(StatusCode::from_u16(status).unwrap());
         let ours = Some("127.0.0.1:49152");
         for (method, host, target, came) in [
-            ("GET", ours, "/callback?state=the-state&code=4/0A&scope=x", Came::Code("4/0A".into())),
-            ("GET", ours, "/callback?state=the-state&code=4%2F0A&iss=https://accounts.google.com", Came::Code("4/0A".into())),
-            ("GET", ours, "/callback?state=the-state&code=c&iss=https://evil.example", stray(400, Mishap::WrongIssuer)),
-            ("GET", ours, "/callback?state=the-state&error=access_denied", Came::Nothing(Mishap::Denied)),
-            ("GET", ours, "/callback?state=the-state&error=server_error&code=c", Came::Nothing(Mishap::ProviderSaid("server_error".into()))),
-            ("GET", ours, "/callback?state=the-state", Came::Nothing(Mishap::NoCode)),
-            ("GET", ours, "/callback?state=the-state&code=a&code=b", Came::Nothing(Mishap::NoCode)),
-            ("GET", ours, "/callback?state=another&code=c", stray(400, Mishap::WrongState)),
-            ("GET", ours, "/callback?state=the-stat&code=c", stray(400, Mishap::WrongState)),
-            ("GET", ours, "/callback?state=the-state&state=the-state&code=c", stray(400, Mishap::NoState)),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&code=4/0A&scope=x",
+                Came::Code("4/0A".into()),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&code=4%2F0A&iss=https://accounts.google.com",
+                Came::Code("4/0A".into()),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&code=c&iss=https://evil.example",
+                stray(400, Mishap::WrongIssuer),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&error=access_denied",
+                Came::Nothing(Mishap::Denied),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&error=server_error&code=c",
+                Came::Nothing(Mishap::ProviderSaid("server_error".into())),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state",
+                Came::Nothing(Mishap::NoCode),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&code=a&code=b",
+                Came::Nothing(Mishap::NoCode),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=another&code=c",
+                stray(400, Mishap::WrongState),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-stat&code=c",
+                stray(400, Mishap::WrongState),
+            ),
+            (
+                "GET",
+                ours,
+                "/callback?state=the-state&state=the-state&code=c",
+                stray(400, Mishap::NoState),
+            ),
             ("GET", ours, "/callback?code=c", stray(400, Mishap::NoState)),
-            ("GET", ours, "/callback?error=access_denied", stray(400, Mishap::NoState)),
-            ("GET", Some("localhost:49152"), "/callback?state=the-state&code=c", stray(421, Mishap::WrongHost)),
-            ("GET", Some("evil.example:49152"), "/callback?state=the-state&code=c", stray(421, Mishap::WrongHost)),
-            ("GET", Some("127.0.0.1"), "/callback?state=the-state&code=c", stray(421, Mishap::WrongHost)),
-            ("GET", None, "/callback?state=the-state&code=c", stray(421, Mishap::WrongHost)),
+            (
+                "GET",
+                ours,
+                "/callback?error=access_denied",
+                stray(400, Mishap::NoState),
+            ),
+            (
+                "GET",
+                Some("localhost:49152"),
+                "/callback?state=the-state&code=c",
+                stray(421, Mishap::WrongHost),
+            ),
+            (
+                "GET",
+                Some("evil.example:49152"),
+                "/callback?state=the-state&code=c",
+                stray(421, Mishap::WrongHost),
+            ),
+            (
+                "GET",
+                Some("127.0.0.1"),
+                "/callback?state=the-state&code=c",
+                stray(421, Mishap::WrongHost),
+            ),
+            (
+                "GET",
+                None,
+                "/callback?state=the-state&code=c",
+                stray(421, Mishap::WrongHost),
+            ),
             ("POST", ours, "/callback?state=the-state&code=c", other(405)),
             ("HEAD", ours, "/callback?state=the-state&code=c", other(405)),
             ("GET", ours, "/favicon.ico", other(404)),
@@ -606,7 +706,11 @@ mod tests {
         ] {
             let (path, query) = target.split_once('?').unwrap_or((target, ""));
             let method: Method = method.parse().unwrap();
-            assert_eq!(judge(&method, host, path, query, &expected(49152)), came, "{target}");
+            assert_eq!(
+                judge(&method, host, path, query, &expected(49152)),
+                came,
+                "{target}"
+            );
         }
     }
 
@@ -617,7 +721,11 @@ mod tests {
         assert!(not_granted(Some(&granted(&[SCOPES[1].0, "openid", SCOPES[0].0]))).is_empty());
         let missing = not_granted(Some(&granted(&[SCOPES[1].0])));
         assert_eq!(missing, ["see and change the entries of your calendars"]);
-        assert!(Mishap::NotGranted(missing).sentence().contains("see and change the entries"));
+        assert!(
+            Mishap::NotGranted(missing)
+                .sentence()
+                .contains("see and change the entries")
+        );
         assert_eq!(not_granted(Some(&[])).len(), 2);
     }
 
@@ -640,12 +748,15 @@ mod tests {
             Mishap::Replaced,
             Mishap::TimedOut,
         ];
-        let sentences: std::collections::HashSet<String> = all.iter().map(Mishap::sentence).collect();
+        let sentences: std::collections::HashSet<String> =
+            all.iter().map(Mishap::sentence).collect();
         assert_eq!(sentences.len(), all.len());
     }
 
     async fn call(port: u16, request: &str) -> String {
-        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer).await;
@@ -653,11 +764,17 @@ mod tests {
     }
 
     async fn get(port: u16, target: &str) -> String {
-        call(port, &format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n")).await
+        call(
+            port,
+            &format!("GET {target} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\n\r\n"),
+        )
+        .await
     }
 
     async fn is_closed(port: u16) -> bool {
-        tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_err()
+        tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .is_err()
     }
 
     #[tokio::test]
@@ -679,14 +796,23 @@ mod tests {
             },
         ));
         // A scanner that says nothing, and one that speaks something else.
-        let _silent = tokio::net::TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let _silent = tokio::net::TcpStream::connect(("127.0.0.1", port))
+            .await
+            .unwrap();
         call(port, "\x16\x03\x01 hello\r\n\r\n").await;
         assert!(get(port, "/").await.starts_with("HTTP/1.1 404 "));
-        assert!(get(port, "/callback?code=x&state=y").await.starts_with("HTTP/1.1 400 "));
+        assert!(
+            get(port, "/callback?code=x&state=y")
+                .await
+                .starts_with("HTTP/1.1 400 ")
+        );
         let page = get(port, "/callback?code=the-code&state=the-state").await;
         assert!(page.starts_with("HTTP/1.1 200 "), "{page}");
         assert!(page.contains("You can close this tab"));
-        assert!(page.contains("cache-control: no-store") && page.contains("referrer-policy: no-referrer"));
+        assert!(
+            page.contains("cache-control: no-store")
+                && page.contains("referrer-policy: no-referrer")
+        );
         for secret in ["the-code", "the-state", "<script"] {
             assert!(!page.contains(secret), "{page}");
         }
@@ -701,10 +827,17 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let (_stop, stopped) = oneshot::channel();
         let (go, gone) = oneshot::channel::<()>();
-        let waiting = tokio::spawn(wait(listener, expected(port), PATIENCE, stopped, |_| {}, async move |_| {
-            let _ = gone.await;
-            Ok(())
-        }));
+        let waiting = tokio::spawn(wait(
+            listener,
+            expected(port),
+            PATIENCE,
+            stopped,
+            |_| {},
+            async move |_| {
+                let _ = gone.await;
+                Ok(())
+            },
+        ));
         let mut both = JoinSet::new();
         for _ in 0..2 {
             both.spawn(get(port, "/callback?code=the-code&state=the-state"));
@@ -731,12 +864,26 @@ mod tests {
             let stopped = flows.begin("one", workspace, Time::from_ms(0));
             if replaced {
                 flows.begin("two", workspace, Time::from_ms(1));
-                assert_eq!(flows.stands("one", workspace).unwrap().status, FlowStatus::Failed);
+                assert_eq!(
+                    flows.stands("one", workspace).unwrap().status,
+                    FlowStatus::Failed
+                );
             }
-            let how = wait(listener, expected(port), patience, stopped, |_| {}, async |_| Ok(())).await;
+            let how = wait(
+                listener,
+                expected(port),
+                patience,
+                stopped,
+                |_| {},
+                async |_| Ok(()),
+            )
+            .await;
             assert_eq!(how, Err(mishap.clone()));
             flows.end("one", how);
-            assert_eq!(flows.stands("one", workspace).unwrap().status, mishap.status());
+            assert_eq!(
+                flows.stands("one", workspace).unwrap().status,
+                mishap.status()
+            );
             assert_eq!(flows.stands("one", WorkspaceId::new()), None);
             assert!(is_closed(port).await);
         }

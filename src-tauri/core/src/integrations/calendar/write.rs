@@ -159,7 +159,9 @@ impl Talk<'_> {
         zone: &str,
         known: Option<&EntryRow>,
     ) -> Result<Done, Failure> {
-        let times = patch.times(zone).map_err(|_| Failure::new(Code::Internal))?;
+        let times = patch
+            .times(zone)
+            .map_err(|_| Failure::new(Code::Internal))?;
         for _ in 0..READS {
             let Some(current) = self.current().await? else {
                 return match known {
