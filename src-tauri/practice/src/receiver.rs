@@ -336,17 +336,20 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>, mut stop: watch::Receiver
                 headers: parts.headers,
                 body,
             };
-            shared.take(call.clone());
+            // What is asked is done before it is counted: whoever waits for the count finds it done.
+            #[cfg(feature = "faults")]
+            let does = matches!(behaviour, Behaviour::Answer | Behaviour::AnswerLost);
+            #[cfg(not(feature = "faults"))]
+            let does = true;
+            let response = does.then(|| (shared.respond.to)(&call));
+            shared.take(call);
             #[cfg(feature = "faults")]
             match behaviour {
                 Behaviour::Answer => {}
-                Behaviour::AnswerLost => {
-                    (shared.respond.to)(&call);
-                    return Behaviour::Close.perform(&take_over).await;
-                }
+                Behaviour::AnswerLost => return Behaviour::Close.perform(&take_over).await,
                 behaviour => return behaviour.perform(&take_over).await,
             }
-            Ok::<_, io::Error>((shared.respond.to)(&call))
+            response.ok_or_else(|| io::Error::other("another answer was asked for"))
         })
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
