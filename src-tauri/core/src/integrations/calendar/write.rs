@@ -159,9 +159,6 @@ impl Talk<'_> {
         zone: &str,
         known: Option<&EntryRow>,
     ) -> Result<Done, Failure> {
-        let times = patch
-            .times(zone)
-            .map_err(|_| Failure::new(Code::Internal))?;
         for _ in 0..READS {
             let Some(current) = self.current().await? else {
                 return match known {
@@ -172,6 +169,11 @@ impl Talk<'_> {
             if google::is_cancelled(&current) || google::is_written_by(&current, &self.delivery) {
                 return Ok(as_it_is(current));
             }
+            // Its own zone stays, where no other is named.
+            let zone = current["start"]["timeZone"].as_str().unwrap_or(zone);
+            let times = patch
+                .times(zone)
+                .map_err(|_| Failure::new(Code::Internal))?;
             let body = google::change(patch, &times, &self.delivery, &current);
             if let Some(known) = known
                 && google::was_changed_elsewhere(&body, &current, &known.seen)
