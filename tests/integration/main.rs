@@ -9,6 +9,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod calendar;
 mod certificates;
 mod cli;
 mod deliveries;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use signalbox_core::config::SecretsPlace;
+use signalbox_core::integrations::calendar;
 use signalbox_core::{Config, Error, Kind};
 use tracing_appender::rolling::{RollingFileAppender, Rotation};
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -75,7 +76,17 @@ pub fn config(home: Option<PathBuf>) -> Result<Config, Error> {
     };
     Ok(Config {
         secrets,
+        google_client: publishers_client(),
         ..Config::new(home)
+    })
+}
+
+/// The client at Google that the publisher built in, if any.
+fn publishers_client() -> Option<calendar::Client> {
+    let given = |text: Option<&'static str>| text.filter(|text| !text.is_empty());
+    Some(calendar::Client {
+        id: given(option_env!("SIGNALBOX_GOOGLE_CLIENT_ID"))?.to_owned(),
+        secret: given(option_env!("SIGNALBOX_GOOGLE_CLIENT_SECRET")).map(SecretString::from),
     })
 }
 

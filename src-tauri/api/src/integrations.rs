@@ -11,8 +11,8 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use signalbox_core::Hub;
 use signalbox_core::integrations::{
-    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, email, sms,
-    storage,
+    Configured, EmailSent, Integrations, Kind, Patch, Setup, TestRequest, Tested, calendar, email,
+    sms, storage,
 };
 
 use crate::problem::{Problem, Result};
@@ -37,13 +37,6 @@ impl FromRequestParts<Arc<Hub>> for OfKind {
     }
 }
 
-fn not_yet(kind: Kind) -> Problem {
-    Problem::new(
-        StatusCode::NOT_FOUND,
-        format!("{} cannot be set up here yet.", kind.provider_name()),
-    )
-}
-
 /// What is to be set up; its members are the kind's own.
 #[derive(utoipa::ToSchema)]
 #[serde(untagged)]
@@ -52,6 +45,7 @@ pub(crate) enum IntegrationSetup {
     Email(email::Setup),
     Storage(storage::Setup),
     Sms(sms::Setup),
+    Calendar(calendar::Setup),
 }
 
 /// What is to be different; its members are the kind's own.
@@ -62,6 +56,7 @@ pub(crate) enum IntegrationPatch {
     Email(email::Patch),
     Storage(storage::Patch),
     Sms(sms::Patch),
+    Calendar(calendar::Patch),
 }
 
 /// What was disconnected.
@@ -102,7 +97,7 @@ pub(crate) async fn configure(
         Kind::Email => Setup::Email(parse(&bytes)?),
         Kind::Sms => Setup::Sms(parse(&bytes)?),
         Kind::Storage => Setup::Storage(parse(&bytes)?),
-        Kind::Calendar => return Err(not_yet(kind)),
+        Kind::Calendar => Setup::Calendar(parse(&bytes)?),
     };
     Ok(Json(
         hub.configure_integration(caller.workspace, setup).await?,
@@ -126,7 +121,7 @@ pub(crate) async fn update(
         Kind::Email => Patch::Email(parse(&bytes)?),
         Kind::Sms => Patch::Sms(parse(&bytes)?),
         Kind::Storage => Patch::Storage(parse(&bytes)?),
-        Kind::Calendar => return Err(not_yet(kind)),
+        Kind::Calendar => Patch::Calendar(parse(&bytes)?),
     };
     Ok(Json(hub.update_integration(caller.workspace, patch).await?))
 }
@@ -192,4 +187,98 @@ pub(crate) async fn send_email(
         hub.send_email(caller.workspace, &message, request, &caller.source)
             .await?,
     ))
+}
+
+/// Begins a sign-in at Google: opens a port on this computer for the browser's answer, for five minutes,
+/// and says where the browser has to go. It opens no browser. An earlier sign-in that waits is ended.
+#[utoipa::path(
+    post, path = "/api/integrations/calendar/authorize", operation_id = "authorizeCalendar", tag = "integrations",
+    request_body = Option<calendar::Authorize>, responses((status = 200, body = calendar::Authorization)),
+)]
+pub(crate) async fn authorize(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    OptionalJson(wish): OptionalJson<calendar::Authorize>,
+) -> Result<Json<calendar::Authorization>> {
+    Ok(Json(hub.authorize_calendar(caller.workspace, wish).await?))
+}
+
+/// How a sign-in stands.
+#[utoipa::path(
+    get, path = "/api/integrations/calendar/authorize/{flowId}", operation_id = "getCalendarSignIn", tag = "integrations",
+    params(("flowId" = String, Path)), responses((status = 200, body = calendar::SignIn)),
+)]
+pub(crate) async fn sign_in(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path(flow): Path<String>,
+) -> Result<Json<calendar::SignIn>> {
+    Ok(Json(hub.calendar_sign_in(caller.workspace, &flow)?))
+}
+
+/// The calendars of the account that can be written into.
+#[utoipa::path(get, path = "/api/integrations/calendar/calendars", operation_id = "listCalendars", tag = "integrations", responses((status = 200, body = calendar::Calendars)))]
+pub(crate) async fn calendars(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+) -> Result<Json<calendar::Calendars>> {
+    Ok(Json(hub.calendars(caller.workspace).await?))
+}
+
+/// Makes a calendar entry and waits for the first try, at most 15 s. What is not done, or not yet, is a
+/// graceful failure with status 200; with `willRetry` it goes on by itself.
+#[utoipa::path(
+    post, path = "/api/calendar/events", operation_id = "createCalendarEvent", tag = "integrations",
+    request_body = calendar::Entry, responses((status = 200, body = calendar::EntrySent)),
+)]
+pub(crate) async fn create_entry(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    body: Body,
+) -> Result<Json<calendar::EntrySent>> {
+    let bytes = read(body, MAX_BODY_BYTES).await?;
+    let entry: calendar::Entry = parse(&bytes)?;
+    let request: Box<RawValue> = parse(&bytes)?;
+    let sent = hub
+        .create_calendar_entry(caller.workspace, &entry, request, &caller.source)
+        .await?;
+    Ok(Json(sent))
+}
+
+/// Changes a calendar entry: what is named, and nothing else. What somebody else changed meanwhile is
+/// not overwritten.
+#[utoipa::path(
+    patch, path = "/api/calendar/events/{eventId}", operation_id = "updateCalendarEvent", tag = "integrations",
+    params(("eventId" = String, Path)), request_body = calendar::EntryPatch, responses((status = 200, body = calendar::EntrySent)),
+)]
+pub(crate) async fn update_entry(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path(entry): Path<String>,
+    body: Body,
+) -> Result<Json<calendar::EntrySent>> {
+    let bytes = read(body, MAX_BODY_BYTES).await?;
+    let patch: calendar::EntryPatch = parse(&bytes)?;
+    let request: Box<RawValue> = parse(&bytes)?;
+    let sent = hub
+        .update_calendar_entry(caller.workspace, &entry, &patch, request, &caller.source)
+        .await?;
+    Ok(Json(sent))
+}
+
+/// Removes a calendar entry. One that is gone already is removed well: `alreadyGone`.
+#[utoipa::path(
+    delete, path = "/api/calendar/events/{eventId}", operation_id = "deleteCalendarEvent", tag = "integrations",
+    params(("eventId" = String, Path)), request_body = Option<calendar::Removal>, responses((status = 200, body = calendar::EntrySent)),
+)]
+pub(crate) async fn delete_entry(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Path(entry): Path<String>,
+    OptionalJson(removal): OptionalJson<calendar::Removal>,
+) -> Result<Json<calendar::EntrySent>> {
+    let sent = hub
+        .delete_calendar_entry(caller.workspace, &entry, removal, &caller.source)
+        .await?;
+    Ok(Json(sent))
 }

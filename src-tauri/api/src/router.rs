@@ -51,6 +51,14 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(sms::send))
         .routes(routes!(sms::preview))
         .routes(routes!(sms::status))
+        .routes(routes!(integrations::authorize))
+        .routes(routes!(integrations::sign_in))
+        .routes(routes!(integrations::calendars))
+        .routes(routes!(integrations::create_entry))
+        .routes(routes!(
+            integrations::update_entry,
+            integrations::delete_entry
+        ))
         .routes(routes!(webhooks::list, webhooks::create))
         .routes(routes!(webhooks::get, webhooks::update, webhooks::remove))
         .routes(routes!(webhooks::test))

@@ -54,6 +54,11 @@ impl Request {
         self.0.contains_key(member)
     }
 
+    /// The request, which may hold nothing.
+    pub(crate) fn whole(self) -> Value {
+        Value::Object(self.0)
+    }
+
     /// The request; `usage` when it holds nothing.
     pub(crate) fn filled(self, usage: &str) -> Result<Value, Failed> {
         if self.0.is_empty() {

@@ -4,6 +4,7 @@
 //! this process ([`door`]). This file alone reads arguments and sets exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 75 a graceful failure.
 
+mod calendar;
 mod deliveries;
 mod doctor;
 mod door;
@@ -80,6 +81,12 @@ enum Command {
     /// Email
     #[command(subcommand)]
     Email(integrations::Email),
+    /// Calendar entries
+    #[command(subcommand)]
+    Calendar(calendar::Command),
+    /// Sign in at a service by the browser
+    #[command(subcommand)]
+    Connect(calendar::Connect),
     /// Record an event
     Event(events::Record),
     /// The log of what went out, and what to do about it
@@ -164,6 +171,8 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Webhook(command) => command.run(&door, screen).await,
         Command::Integrations(command) => command.run(&door, screen).await,
         Command::Email(command) => command.run(&door, screen).await,
+        Command::Calendar(command) => command.run(&door, screen).await,
+        Command::Connect(connect) => connect.run(&door, screen).await,
         Command::Event(record) => record.run(&door, screen).await,
         Command::Deliveries(command) => command.run(&door, screen).await,
         Command::Files(command) => command.run(&door, screen).await,

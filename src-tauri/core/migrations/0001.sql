@@ -233,6 +233,19 @@ CREATE TABLE replays (
 ) STRICT;
 CREATE INDEX replays_of_workspace ON replays (workspace_id, started_at);
 CREATE INDEX replays_going ON replays (seq) WHERE queued_at IS NULL;
+-- Calendar entries that we wrote, as they were after our last write: sums of what each says, by member,
+-- tell what was changed elsewhere.
+CREATE TABLE calendar_entries (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  entry_id     TEXT NOT NULL,
+  calendar_id  TEXT NOT NULL,
+  title        TEXT NOT NULL,
+  starts_at    INTEGER,
+  link         TEXT,
+  seen         TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, entry_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX calendar_entries_next ON calendar_entries (workspace_id, starts_at);
 
 -- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
 CREATE TABLE tallies (

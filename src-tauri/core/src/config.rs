@@ -18,6 +18,8 @@ pub struct Config {
     /// Names that are looked up when a receiver's name is not found, to tell "this name is wrong"
     /// from "no name resolves anywhere". Only looked up, never connected to.
     pub well_known_names: Vec<String>,
+    /// The publisher's client at Google; none: the owner brings an own one.
+    pub google_client: Option<crate::integrations::calendar::Client>,
 }
 
 impl Config {
@@ -30,6 +32,7 @@ impl Config {
             well_known_names: ["one.one.one.one", "dns.google", "www.iana.org"]
                 .map(String::from)
                 .to_vec(),
+            google_client: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Error, Kind, Result};
 use crate::events::EventType;
 use crate::http::Http;
 use crate::ids::WorkspaceId;
+use crate::integrations::calendar;
 use crate::outbox::lanes::Lanes;
 use crate::outbox::worker;
 use crate::secrets::Secrets;
@@ -40,6 +41,9 @@ pub struct Hub {
     pub(crate) secrets: Secrets,
     pub(crate) http: Http,
     pub(crate) lanes: Lanes,
+    pub(crate) google_client: Option<calendar::Client>,
+    pub(crate) access: calendar::access::Access,
+    pub(crate) sign_ins: calendar::sign_in::Flows,
     pub(crate) seen: Seen,
     changes: Changes,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
@@ -115,6 +119,9 @@ impl Hub {
             db,
             http: Http::default(),
             lanes: Lanes::default(),
+            google_client: config.google_client,
+            access: calendar::access::Access::default(),
+            sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
             changes,
             declared: Mutex::default(),
@@ -208,6 +215,11 @@ impl Hub {
     /// Listens to what changes.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.changes.listen()
+    }
+
+    /// Says that something changed which is not in the database.
+    pub(crate) fn announce(&self, workspace: Option<WorkspaceId>, topic: Topic) {
+        self.changes.announce(workspace, topic);
     }
 
     /// The edge tells where the API is reached, or why it is not. Its own port is never called.

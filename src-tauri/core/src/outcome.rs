@@ -4,6 +4,7 @@
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Time;
 use crate::ids::DeliveryId;
 
 /// Why something outside did not work.
@@ -186,6 +187,22 @@ pub enum Detail {
     CalledOff,
     /// The provider gave it up and does not say why.
     NotDelivered,
+    /// The calendar is no more.
+    CalendarGone,
+    /// The calendar can be seen and not be written into.
+    CalendarReadOnly,
+    /// A permission was left unticked.
+    ScopeMissing,
+    /// The owner's own client has no calendar switched on.
+    ApiSwitchedOff,
+    /// Somebody else changed what was to be changed.
+    ChangedElsewhere,
+    /// All that is allowed in a day, or a month, is used up.
+    QuotaUsedUp,
+    /// The client with which the owner signed in is refused.
+    ClientRefused,
+    /// The sign-in ended after seven days, as those of a project in *Testing* do.
+    EndedAfterSevenDays,
 }
 
 /// A code with its arguments, as stored beside an attempt.
@@ -220,6 +237,9 @@ pub struct Args {
     /// The provider's own number for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_code: Option<u32>,
+    /// A moment that the sentence names.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Time>,
 }
 
 impl Failure {
@@ -235,6 +255,7 @@ impl Failure {
                 detail: None,
                 name: None,
                 provider_code: None,
+                at: None,
             },
         }
     }
@@ -251,6 +272,7 @@ impl Failure {
                 detail: None,
                 name: None,
                 provider_code: None,
+                at: None,
             },
         }
     }
@@ -267,6 +289,7 @@ impl Failure {
                 detail: None,
                 name: None,
                 provider_code: None,
+                at: None,
             },
         }
     }
@@ -283,6 +306,7 @@ impl Failure {
                 detail: None,
                 name: None,
                 provider_code: None,
+                at: None,
             },
         }
     }

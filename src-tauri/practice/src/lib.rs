@@ -1,6 +1,6 @@
 //! Stand-ins for the world outside, on loopback: what the practice workspace and every test deliver to.
 //!
-//! [`SendGrid`] and [`Twilio`] stand in for the providers of these names, as strict as their contracts.
+//! [`SendGrid`], [`Twilio`] and [`Google`] stand in for the providers of these names, as strict as their contracts.
 //!
 //! [`Receiver`] takes signed calls, keeps the last of them (or a ledger of all) and answers 200. It knows nothing of
 //! the engine, so that it can judge it. With the feature `faults` it can also be told to misbehave ([`Behaviour`]),
@@ -9,6 +9,7 @@
 #[cfg(feature = "faults")]
 mod faults;
 mod folder;
+pub mod google;
 mod receiver;
 mod sendgrid;
 mod storage;
@@ -16,6 +17,7 @@ mod twilio;
 
 #[cfg(feature = "faults")]
 pub use faults::Behaviour;
+pub use google::{Consent, Google, Notice};
 pub use receiver::{Call, Keep, Receiver, Taken};
 pub use sendgrid::{Email, SendGrid};
 #[cfg(feature = "faults")]

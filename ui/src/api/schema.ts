@@ -4,6 +4,47 @@
  */
 
 export interface paths {
+    "/api/calendar/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Makes a calendar entry and waits for the first try, at most 15 s. What is not done, or not yet, is a
+         *     graceful failure with status 200; with `willRetry` it goes on by itself.
+         */
+        post: operations["createCalendarEvent"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/calendar/events/{eventId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a calendar entry. One that is gone already is removed well: `alreadyGone`. */
+        delete: operations["deleteCalendarEvent"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes a calendar entry: what is named, and nothing else. What somebody else changed meanwhile is
+         *     not overwritten.
+         */
+        patch: operations["updateCalendarEvent"];
+        trace?: never;
+    };
     "/api/changes": {
         parameters: {
             query?: never;
@@ -351,6 +392,60 @@ export interface paths {
         };
         /** What is set up, and how it stands. */
         get: operations["listIntegrations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/calendar/authorize": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begins a sign-in at Google: opens a port on this computer for the browser's answer, for five minutes,
+         *     and says where the browser has to go. It opens no browser. An earlier sign-in that waits is ended.
+         */
+        post: operations["authorizeCalendar"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/calendar/authorize/{flowId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a sign-in stands. */
+        get: operations["getCalendarSignIn"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/integrations/calendar/calendars": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calendars of the account that can be written into. */
+        get: operations["listCalendars"];
         put?: never;
         post?: never;
         delete?: never;
@@ -921,6 +1016,40 @@ export interface components {
             trigger: components["schemas"]["Trigger"];
         };
         AttemptId: string;
+        /** @description What became of a wish to sign in. */
+        Authorization: components["schemas"]["Authorized"] | components["schemas"]["Graceful"];
+        /**
+         * @description How to sign in: `POST /api/integrations/calendar/authorize`. Nothing is the usual way: with the
+         *     client of the present connection, else with the publisher's.
+         */
+        AuthorizeCalendar: {
+            /** @description Where the calendar is; else at Google. */
+            apiBaseUrl?: string | null;
+            /** @description Where the browser goes; else to Google. */
+            authUri?: string | null;
+            /** @description The calendar to write into; else as before, or the account's own. */
+            calendarId?: string | null;
+            /** @description The owner's own client, as the file that Google's console gives. */
+            clientFile?: Record<string, unknown> | null;
+            /** @description The owner's own client. */
+            clientId?: string | null;
+            clientSecret?: components["schemas"]["Secret"] | null;
+            /** @description Where access is given back; else at Google. */
+            revokeUri?: string | null;
+            /** @description Where the code is changed for tokens; else at Google. */
+            tokenUri?: string | null;
+        };
+        /** @description A sign-in that waits for the browser. */
+        Authorized: {
+            /** @description Open this in the owner's browser. */
+            authorizationUrl: string;
+            /** @description When it is over, if nobody comes back. */
+            expiresAt: components["schemas"]["Time"];
+            /** @description By this it is asked after. */
+            flowId: string;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description How the rows of a batch fared, in order. */
         BatchResult: {
             results: components["schemas"]["RowResult"][];
@@ -963,15 +1092,139 @@ export interface components {
             /** Format: int64 */
             unknown: number;
         };
+        /** @description A calendar of the account. */
+        CalendarChoice: {
+            /** @description What to give as `calendarId`. */
+            id: string;
+            /** @description The account's own. */
+            primary: boolean;
+            /** @description What the owner calls it. */
+            summary: string;
+        };
+        /** @description An entry to be made: `POST /api/calendar/events`. */
+        CalendarEntry: {
+            /** @description Whole days; so it is too when both times are dates. */
+            allDay?: boolean | null;
+            /** @description The email addresses of the guests; they are invited. */
+            attendees?: string[];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description When it ends, in the same way. Of whole days, the first one that is no longer part of it. */
+            endTime: string;
+            /** @description The same key again makes nothing new. */
+            idempotencyKey?: string | null;
+            /** @description Where it is. */
+            location?: string | null;
+            /**
+             * @description At most five; absent: by email a day before and on the screen half an hour before. An empty
+             *     list is none.
+             */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            /** @description Who hears of it from Google. */
+            sendUpdates?: components["schemas"]["SendUpdates"];
+            /**
+             * @description When it begins: with an offset (`2026-11-26T10:00:00+01:00`), as the clock in `timezone` shows
+             *     it (`2026-11-26T10:00`), or for whole days a date (`2026-11-26`).
+             */
+            startTime: string;
+            /** @description The IANA name of the zone, such as `Europe/Berlin`; else the workspace's. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title: string;
+        };
+        /** @description What is to be different about an entry: `PATCH /api/calendar/events/{eventId}`. What is absent stays. */
+        CalendarEntryPatch: {
+            /** @description Whether the times are whole days. */
+            allDay?: boolean | null;
+            /** @description All guests from now on. Those that stay keep their answers. */
+            attendees?: string[] | null;
+            /** @description More about it; null for nothing. */
+            description?: string | null;
+            /** @description When it ends. */
+            endTime?: string | null;
+            /** @description The same key again changes nothing more. */
+            idempotencyKey?: string | null;
+            /** @description Where it is; null for nowhere. */
+            location?: string | null;
+            /** @description All reminders from now on. */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            /** @description Who hears of it from Google. */
+            sendUpdates?: components["schemas"]["SendUpdates"];
+            /** @description When it begins. */
+            startTime?: string | null;
+            /** @description The zone of the times. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title?: string | null;
+        };
+        /** @description An entry to be removed: `DELETE /api/calendar/events/{eventId}`. */
+        CalendarEntryRemoval: {
+            /** @description Who hears of it from Google. */
+            sendUpdates?: components["schemas"]["SendUpdates"];
+        };
         /** @description Google Calendar. */
         CalendarIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description The account's primary calendar. */
             account?: string | null;
             /** @description The chosen calendar. */
             calendarId?: string | null;
+            /** @description The name of the chosen calendar. */
+            calendarName?: string | null;
+            /** @description The owner's own client at Google; null for the publisher's. */
+            clientId?: string | null;
+            connectedAt?: components["schemas"]["Time"] | null;
+            /** @description Whether this build brings a client, so that one button is enough. */
+            hasPublisherClient: boolean;
+            /** @description Entries that we made and that are to come, ten at most. */
+            nextEntries: components["schemas"]["NextCalendarEntry"][];
+            /** @description What was permitted, in words. */
+            permissions: string[];
             /** @description What was permitted. */
             scopes: string[];
         };
+        /** @description The calendars of the account. */
+        CalendarList: {
+            /** @description Those that can be written into. */
+            calendars: components["schemas"]["CalendarChoice"][];
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description What is to be different: `PATCH /api/integrations/calendar`. */
+        CalendarPatch: {
+            accessToken?: components["schemas"]["Secret"] | null;
+            /** @description Where the calendar is, in the same way. */
+            apiBaseUrl?: string | null;
+            /** @description The calendar to write into. */
+            calendarId?: string | null;
+            /** @description False pauses, true resumes and lets go what was held. */
+            isActive?: boolean | null;
+            refreshToken?: components["schemas"]["Secret"] | null;
+            /** @description Where access is given back, in the same way. */
+            revokeUri?: string | null;
+            /** @description Where tokens are refreshed. Another scheme, host or port needs the tokens in the same request. */
+            tokenUri?: string | null;
+            whenPaused?: components["schemas"]["WhenPaused"] | null;
+        };
+        /** @description Google Calendar to be set up with tokens that somebody else got: `POST /api/integrations/calendar`. */
+        CalendarSetup: {
+            /** @description Good for an hour; kept in memory only. */
+            accessToken: components["schemas"]["Secret"];
+            /** @description Where the calendar is; else at Google. */
+            apiBaseUrl?: string | null;
+            /** @description The calendar to write into; else the account's own. */
+            calendarId?: string | null;
+            /** @description The client that the tokens were given to; else the publisher's. */
+            clientId?: string | null;
+            clientSecret?: components["schemas"]["Secret"] | null;
+            /** @description Gets further access tokens. */
+            refreshToken: components["schemas"]["Secret"];
+            /** @description Where access is given back; else at Google. */
+            revokeUri?: string | null;
+            /** @description Where tokens are refreshed; else at Google. */
+            tokenUri?: string | null;
+        };
+        /** @description `GET /api/integrations/calendar/calendars` */
+        Calendars: components["schemas"]["CalendarList"] | components["schemas"]["Graceful"];
         /**
          * @description What stands in the way, the most urgent first.
          * @enum {string}
@@ -1340,6 +1593,28 @@ export interface components {
          * @enum {string}
          */
         Encoding: "GSM-7" | "UCS-2";
+        /** @description What was done in the calendar. */
+        EntryAccepted: {
+            /** @description True: it was gone from the calendar before, and nothing was to be done. */
+            alreadyGone: boolean;
+            /** @description Where it stands in the log. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description True: it was done before, under the same key. */
+            duplicate: boolean;
+            /** @description The entry's id. */
+            eventId: string;
+            /** @description Where people see it. */
+            htmlLink?: string | null;
+            /** @description Always true. */
+            success: boolean;
+        };
+        /** @description What was not done in the calendar, or not yet. */
+        EntryNotYet: components["schemas"]["Graceful"] & {
+            /** @description The entry's id: so it can be changed or removed before it is there. */
+            eventId: string;
+        };
+        /** @description How bringing an entry into the calendar went. */
+        EntrySent: components["schemas"]["EntryAccepted"] | components["schemas"]["EntryNotYet"];
         /** @description An event as it is read back. */
         Event: {
             /** @description Exactly as it was handed in; null once it was removed for its age. */
@@ -1599,9 +1874,9 @@ export interface components {
          */
         IntegrationKind: "email" | "sms" | "calendar" | "storage";
         /** @description What is to be different; its members are the kind's own. */
-        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"] | components["schemas"]["SmsPatch"];
+        IntegrationPatch: components["schemas"]["EmailPatch"] | components["schemas"]["StoragePatch"] | components["schemas"]["SmsPatch"] | components["schemas"]["CalendarPatch"];
         /** @description What is to be set up; its members are the kind's own. */
-        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"] | components["schemas"]["SmsSetup"];
+        IntegrationSetup: components["schemas"]["EmailSetup"] | components["schemas"]["StorageSetup"] | components["schemas"]["SmsSetup"] | components["schemas"]["CalendarSetup"];
         /** @description What is true of an integration of any kind. */
         IntegrationStanding: {
             /** @description The last seven days, oldest first, in the workspace's zone. */
@@ -1824,6 +2099,16 @@ export interface components {
             /** @description IANA name; default the computer's own zone. */
             timezone?: string | null;
         };
+        /** @description An entry that we made and that is to come. */
+        NextCalendarEntry: {
+            /** @description The entry's id. */
+            eventId: string;
+            /** @description Where people see it. */
+            htmlLink?: string | null;
+            startsAt?: components["schemas"]["Time"] | null;
+            /** @description What it is called. */
+            title: string;
+        };
         OneDelivery: {
             /** @description With its attempts. */
             delivery: components["schemas"]["DeliveryDetail"];
@@ -1988,6 +2273,21 @@ export interface components {
             /** @description Always false. */
             success: boolean;
         };
+        /** @description A reminder before an entry begins. */
+        Reminder: {
+            /** @description By email or on the screen. */
+            method: components["schemas"]["ReminderMethod"];
+            /**
+             * Format: int64
+             * @description How long before, 0 to 40,320 (four weeks).
+             */
+            minutes: number;
+        };
+        /**
+         * @description How the owner is reminded.
+         * @enum {string}
+         */
+        ReminderMethod: "email" | "popup";
         /** @description Many being sent again, and how far that is. */
         Replay: {
             /**
@@ -2142,6 +2442,8 @@ export interface components {
         RowResult: components["schemas"]["Recorded"] | components["schemas"]["RefusedRow"];
         /** @description An integration that was saved. */
         SavedIntegration: {
+            /** @description The calendars that can be chosen; of a calendar only. */
+            calendars?: components["schemas"]["CalendarChoice"][] | null;
             /** @description A sentence: whether it works, or why that is not known yet. */
             message: string;
             /**
@@ -2175,6 +2477,11 @@ export interface components {
             /** @description "Made 12 days ago." */
             sentence: string;
         };
+        /**
+         * @description Who hears of a change by email from Google.
+         * @enum {string}
+         */
+        SendUpdates: "all" | "externalOnly" | "none";
         /** @description What the owner can set. */
         Settings: components["schemas"]["Storage"] & {
             /**
@@ -2193,6 +2500,18 @@ export interface components {
          * @enum {string}
          */
         Shape: "tick-filled" | "tick-open" | "arrow-open" | "hands-open" | "retry" | "gap-square" | "bars-square-filled" | "bars-square-open" | "octagon-bar" | "octagon-bang" | "diamond-question" | "chevrons-open" | "cross-open" | "dashed-round" | "dot-open" | "triangle-bang";
+        /** @description `GET /api/integrations/calendar/authorize/{flowId}` */
+        SignIn: {
+            /** @description What went wrong, or while it waits: what came that was not for it. */
+            error?: string | null;
+            /** @description How it stands. */
+            status: components["schemas"]["SignInStatus"];
+        };
+        /**
+         * @description How a sign-in stands.
+         * @enum {string}
+         */
+        SignInStatus: "waiting" | "connected" | "denied" | "failed" | "expired";
         /** @description What a message takes. */
         Size: {
             /** @description How it is written on the air. */
@@ -2928,12 +3247,23 @@ export type Arm = components['schemas']['Arm'];
 export type Attachment = components['schemas']['Attachment'];
 export type Attempt = components['schemas']['Attempt'];
 export type AttemptId = components['schemas']['AttemptId'];
+export type Authorization = components['schemas']['Authorization'];
+export type AuthorizeCalendar = components['schemas']['AuthorizeCalendar'];
+export type Authorized = components['schemas']['Authorized'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
 export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
 export type ByStatus = components['schemas']['ByStatus'];
+export type CalendarChoice = components['schemas']['CalendarChoice'];
+export type CalendarEntry = components['schemas']['CalendarEntry'];
+export type CalendarEntryPatch = components['schemas']['CalendarEntryPatch'];
+export type CalendarEntryRemoval = components['schemas']['CalendarEntryRemoval'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
+export type CalendarList = components['schemas']['CalendarList'];
+export type CalendarPatch = components['schemas']['CalendarPatch'];
+export type CalendarSetup = components['schemas']['CalendarSetup'];
+export type Calendars = components['schemas']['Calendars'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
@@ -2965,6 +3295,9 @@ export type EmailPatch = components['schemas']['EmailPatch'];
 export type EmailSent = components['schemas']['EmailSent'];
 export type EmailSetup = components['schemas']['EmailSetup'];
 export type Encoding = components['schemas']['Encoding'];
+export type EntryAccepted = components['schemas']['EntryAccepted'];
+export type EntryNotYet = components['schemas']['EntryNotYet'];
+export type EntrySent = components['schemas']['EntrySent'];
 export type Event = components['schemas']['Event'];
 export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
@@ -3006,6 +3339,7 @@ export type NewReplay = components['schemas']['NewReplay'];
 export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
+export type NextCalendarEntry = components['schemas']['NextCalendarEntry'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
 export type OneReplay = components['schemas']['OneReplay'];
@@ -3025,6 +3359,8 @@ export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Reminder = components['schemas']['Reminder'];
+export type ReminderMethod = components['schemas']['ReminderMethod'];
 export type Replay = components['schemas']['Replay'];
 export type ReplayId = components['schemas']['ReplayId'];
 export type Replayed = components['schemas']['Replayed'];
@@ -3045,9 +3381,12 @@ export type Schedule = components['schemas']['Schedule'];
 export type Scope = components['schemas']['Scope'];
 export type Secret = components['schemas']['Secret'];
 export type SecretAge = components['schemas']['SecretAge'];
+export type SendUpdates = components['schemas']['SendUpdates'];
 export type Settings = components['schemas']['Settings'];
 export type SettingsPatch = components['schemas']['SettingsPatch'];
 export type Shape = components['schemas']['Shape'];
+export type SignIn = components['schemas']['SignIn'];
+export type SignInStatus = components['schemas']['SignInStatus'];
 export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
@@ -3108,6 +3447,109 @@ export type WorkspacePatch = components['schemas']['WorkspacePatch'];
 export type Workspaces = components['schemas']['Workspaces'];
 export type $defs = Record<string, never>;
 export interface operations {
+    createCalendarEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarEntry"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntrySent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteCalendarEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                eventId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["CalendarEntryRemoval"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntrySent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateCalendarEvent: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                eventId: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CalendarEntryPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EntrySent"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     watchChanges: {
         parameters: {
             query?: never;
@@ -3969,6 +4411,99 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Integrations"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    authorizeCalendar: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AuthorizeCalendar"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Authorization"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCalendarSignIn: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                flowId: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignIn"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCalendars: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calendars"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -6,6 +6,7 @@
 
 pub(crate) mod attempts;
 pub(crate) mod bodies;
+pub(crate) mod calendar_entries;
 pub(crate) mod deliveries;
 pub(crate) mod event_types;
 pub(crate) mod events;

@@ -87,6 +87,12 @@ impl Http {
         self.call(Method::GET, call, Bytes::new().into()).await
     }
 
+    /// Makes a call of any method, with its body where it has one.
+    pub(crate) async fn send(&self, method: Method, mut call: Call) -> Called {
+        let body = std::mem::take(&mut call.body);
+        self.call(method, call, body.into()).await
+    }
+
     /// POSTs what must not be done twice. When no answer came after the body had been given to the
     /// connection, the failure says [`Trouble::AnswerLost`]: the other side may have done it.
     pub(crate) async fn post_once(&self, mut call: Call) -> Called {

@@ -53,8 +53,12 @@ const fn refused(detail: Detail) -> Consequence {
         | Detail::WrongRegion
         | Detail::ClockAhead
         | Detail::ClockBehind
-        | Detail::Full => Hold(Reason::NeedsSetup),
-        Detail::MayNotSend => Hold(Reason::NeedsCredentials),
+        | Detail::Full
+        | Detail::CalendarGone
+        | Detail::CalendarReadOnly
+        | Detail::ApiSwitchedOff => Hold(Reason::NeedsSetup),
+        Detail::MayNotSend | Detail::ClientRefused => Hold(Reason::NeedsCredentials),
+        Detail::ScopeMissing | Detail::EndedAfterSevenDays => Hold(Reason::NeedsSignIn),
         Detail::TooLarge
         | Detail::Malformed
         | Detail::AttachmentMissing
@@ -68,8 +72,9 @@ const fn refused(detail: Detail) -> Consequence {
         | Detail::CarrierBlocked
         | Detail::CarrierBusy
         | Detail::CalledOff
-        | Detail::NotDelivered => Fail,
-        Detail::NotTheProvider | Detail::Changed | Detail::Stalled => Retry,
+        | Detail::NotDelivered
+        | Detail::ChangedElsewhere => Fail,
+        Detail::NotTheProvider | Detail::Changed | Detail::Stalled | Detail::QuotaUsedUp => Retry,
     }
 }
 

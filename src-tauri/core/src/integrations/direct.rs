@@ -71,6 +71,7 @@ impl Hub {
             event_type: "email.send",
             data: request.into(),
             carries: Carries::Data,
+            subject: None,
             recipient: message.recipient(),
             idempotency_key: message.idempotency_key.clone(),
             source: source.to_owned(),
@@ -189,6 +190,10 @@ impl Hub {
             (Status::Held, None, Some(Reason::NeedsCredentials)) => (
                 Code::CredentialsRejected,
                 format!("{who} no longer accepts your key. It goes out once you have replaced it."),
+            ),
+            (Status::Held, None, Some(Reason::NeedsSignIn)) => (
+                Code::SignInExpired,
+                format!("Access to {who} ended. It goes out once you have signed in again."),
             ),
             (Status::Held, None, _) => (
                 Code::Rejected,

@@ -17,6 +17,12 @@ pub(crate) struct Kept {
     bound_to: String,
 }
 
+impl std::fmt::Debug for Kept {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Kept")
+    }
+}
+
 impl Kept {
     /// Secrets that may be told to where `base_url` leads.
     pub(crate) fn new<'a>(
@@ -38,6 +44,19 @@ impl Kept {
 
     pub(crate) fn write(&self) -> SecretString {
         serde_json::to_string(self).unwrap_or_default().into()
+    }
+
+    /// The same with another secret of this name.
+    pub(crate) fn with(&self, name: &str, secret: &SecretString) -> Self {
+        let mut kept = self.clone();
+        let secret = secret.expose_secret().to_owned();
+        kept.secrets.insert(name.to_owned(), secret);
+        kept
+    }
+
+    /// True when it keeps this very secret.
+    pub(crate) fn holds(&self, name: &str, secret: &str) -> bool {
+        self.secrets.get(name).is_some_and(|known| known == secret)
     }
 
     /// True when these secrets may be told to where `base_url` leads.

@@ -64,6 +64,9 @@ pub struct Saved {
     pub test_error: Option<String>,
     /// Deliveries that waited for this and go out now.
     pub released: u64,
+    /// The calendars that can be chosen; of a calendar only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calendars: Option<Vec<super::calendar::Choice>>,
 }
 
 /// An integration that the provider refused.
@@ -147,6 +150,7 @@ impl Hub {
         setup: Setup,
     ) -> Result<Configured> {
         let candidate = match setup {
+            Setup::Calendar(setup) => return self.configure_calendar(workspace, setup).await,
             Setup::Email(setup) => {
                 let settings = email::Settings::new(&setup);
                 let mut wrong = settings.check();
@@ -210,8 +214,12 @@ impl Hub {
         workspace: WorkspaceId,
         patch: Patch,
     ) -> Result<Configured> {
+        if let Patch::Calendar(patch) = patch {
+            return self.update_calendar(workspace, patch).await;
+        }
         let _altering = self.altering_items.lock().await;
         let (settings, switches, secret) = match patch {
+            Patch::Calendar(_) => return Err(unknown(Kind::Calendar)),
             Patch::Email(patch) => {
                 let row = self.integration_row(workspace, Kind::Email).await?;
                 let Settings::Email(mut settings) = row.settings else {
@@ -417,6 +425,10 @@ impl Hub {
     /// # Errors
     /// `NotFound` when it was never set up.
     pub async fn disconnect_integration(&self, workspace: WorkspaceId, kind: Kind) -> Result<u64> {
+        if kind == Kind::Calendar {
+            self.give_access_back(workspace).await;
+            self.access.forget(workspace).await;
+        }
         let _altering = self.altering_items.lock().await;
         let held = self
             .db
@@ -466,8 +478,27 @@ impl Hub {
         if let Err(error) = self.secrets.put(workspace, kind.as_str(), kept).await {
             return Ok(refused(kind, &error.failure()));
         }
+        self.save_tried(
+            workspace,
+            candidate.settings,
+            switches,
+            result,
+            sent.is_some(),
+        )
+        .await
+    }
+
+    /// Saves what was tried, whose secrets are kept already, and lets go what waited for it.
+    pub(super) async fn save_tried(
+        &self,
+        workspace: WorkspaceId,
+        settings: Settings,
+        switches: Switches,
+        result: Result<(), Failure>,
+        sent: bool,
+    ) -> Result<Configured> {
+        let kind = settings.kind();
         let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
-        let settings = candidate.settings;
         let released = self
             .db
             .write(move |tx| {
@@ -483,16 +514,17 @@ impl Hub {
         Ok(Configured::Saved(Saved {
             success: true,
             message: match &test_error {
-                None => went_well(kind, sent.is_some()),
+                None => went_well(kind, sent),
                 Some(why) => format!("Saved, but it could not be tested now. {why}"),
             },
             test_status: Some(if result.is_ok() { "success" } else { "failed" }.into()),
             test_error,
             released,
+            calendars: None,
         }))
     }
 
-    async fn save_untested(
+    pub(super) async fn save_untested(
         &self,
         workspace: WorkspaceId,
         settings: Settings,
@@ -525,6 +557,7 @@ impl Hub {
             test_status: None,
             test_error: None,
             released,
+            calendars: None,
         }))
     }
 
@@ -532,6 +565,7 @@ impl Hub {
     /// test that is sent and logged as one.
     async fn try_out(&self, workspace: WorkspaceId, candidate: &Candidate) -> Result<Tried> {
         let looked = match &candidate.settings {
+            Settings::Calendar(settings) => self.try_calendar(workspace, settings).await,
             Settings::Email(settings) => {
                 let url = &settings.api_base_url;
                 match candidate.kept.secret(sendgrid::KEY, url) {
@@ -577,8 +611,8 @@ impl Hub {
                 test_text(to),
                 number::e164(to, settings.country()).unwrap_or_else(|_| to.to_owned()),
             ),
-            // Nobody to send a file to: storing one and deleting it again was the test.
-            Settings::Storage(_) => return Ok((Ok(()), None)),
+            // Nobody to send a file or an entry to: looking was the test.
+            Settings::Storage(_) | Settings::Calendar(_) => return Ok((Ok(()), None)),
         };
         let sending = Sending {
             kind: candidate.settings.kind(),
@@ -586,6 +620,7 @@ impl Hub {
             data: data.into(),
             carries: Carries::Data,
             recipient,
+            subject: None,
             idempotency_key: None,
             source: "test".into(),
         };
@@ -634,14 +669,14 @@ fn test_text(to: &str) -> String {
     serde_json::to_string(&message).unwrap_or_default()
 }
 
-fn unknown(kind: Kind) -> Error {
+pub(super) fn unknown(kind: Kind) -> Error {
     Error::new(
         crate::Kind::NotFound,
         format!("{} is not set up in this workspace.", kind.provider_name()),
     )
 }
 
-fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
+pub(super) fn required(path: &str, secret: &super::Secret) -> Option<FieldError> {
     use secrecy::ExposeSecret as _;
     let text = secret.0.expose_secret();
     if text.is_empty() {
@@ -673,14 +708,14 @@ fn wrong_test_to(texts: Option<&sms::Settings>, to: Option<&str>) -> Option<Fiel
 }
 
 /// True when a failure says nothing against what was tried.
-fn unproven(kind: Kind, failure: &Failure) -> bool {
+pub(super) fn unproven(kind: Kind, failure: &Failure) -> bool {
     matches!(
         consequence::of(kind, failure),
         Consequence::Retry | Consequence::Unknown | Consequence::Hold(Reason::Offline)
     )
 }
 
-fn refused(kind: Kind, failure: &Failure) -> Configured {
+pub(super) fn refused(kind: Kind, failure: &Failure) -> Configured {
     let message = words::failure(kind, failure);
     Configured::Refused(Refused {
         graceful: Graceful::ended(failure.code, message.clone()),
@@ -707,7 +742,9 @@ fn badly(
 
 fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
-    if sent {
+    if kind == Kind::Calendar {
+        format!("{who} is connected, and lets entries be written.")
+    } else if sent {
         format!("{who} took the test. Look whether it arrives.")
     } else {
         match kind {

@@ -6,6 +6,7 @@
 //! `send`; what a failure moves is the table in `consequence`, what it is called is in `words`.
 //! A message that somebody hands in by itself is `direct`. Secrets are `kept`.
 
+pub mod calendar;
 pub(crate) mod consequence;
 mod direct;
 pub mod email;
@@ -139,7 +140,7 @@ impl Kind {
             Self::Email => email::fields(),
             Self::Sms => sms::fields(),
             Self::Storage => storage::fields(),
-            Self::Calendar => Vec::new(),
+            Self::Calendar => calendar::fields(),
         }
     }
 }
@@ -303,6 +304,8 @@ pub enum Setup {
     Storage(storage::Setup),
     /// `POST /api/integrations/sms`
     Sms(sms::Setup),
+    /// `POST /api/integrations/calendar`
+    Calendar(calendar::Setup),
 }
 
 /// What is to be different about an integration; what is absent stays.
@@ -314,6 +317,8 @@ pub enum Patch {
     Storage(storage::Patch),
     /// `PATCH /api/integrations/sms`
     Sms(sms::Patch),
+    /// `PATCH /api/integrations/calendar`
+    Calendar(calendar::Patch),
 }
 
 /// What of a change is the same for all kinds.
@@ -329,6 +334,7 @@ pub(crate) enum Settings {
     Email(email::Settings),
     Storage(storage::Settings),
     Sms(sms::Settings),
+    Calendar(calendar::Settings),
 }
 
 impl Settings {
@@ -337,6 +343,7 @@ impl Settings {
             Self::Email(_) => Kind::Email,
             Self::Storage(_) => Kind::Storage,
             Self::Sms(_) => Kind::Sms,
+            Self::Calendar(_) => Kind::Calendar,
         }
     }
 
@@ -344,6 +351,7 @@ impl Settings {
     pub(crate) fn base_url(&self) -> &str {
         match self {
             Self::Email(settings) => &settings.api_base_url,
+            Self::Calendar(settings) => &settings.api_base_url,
             Self::Storage(settings) => settings.base_url(),
             Self::Sms(settings) => &settings.api_base_url,
         }
@@ -363,6 +371,7 @@ impl Settings {
             Self::Email(settings) => serde_json::to_string(settings),
             Self::Storage(settings) => serde_json::to_string(settings),
             Self::Sms(settings) => serde_json::to_string(settings),
+            Self::Calendar(settings) => serde_json::to_string(settings),
         }
         .unwrap_or_default()
     }
@@ -373,7 +382,7 @@ impl Settings {
             Kind::Email => crate::db::json(text).map(Self::Email),
             Kind::Sms => crate::db::json(text).map(Self::Sms),
             Kind::Storage => crate::db::json(text).map(Self::Storage),
-            Kind::Calendar => Err(rusqlite::Error::InvalidQuery),
+            Kind::Calendar => crate::db::json(text).map(Self::Calendar),
         }
     }
 }

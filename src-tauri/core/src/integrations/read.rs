@@ -4,6 +4,7 @@ use jiff::tz::TimeZone;
 use rusqlite::Connection;
 use serde::Serialize;
 
+use super::calendar::{NextEntry, google};
 use super::storage::presets::{PRESETS, Preset};
 use super::{Field, Kind, Settings, WhenPaused, words};
 use crate::clock::Time;
@@ -17,6 +18,8 @@ use crate::ids::WorkspaceId;
 use crate::problems;
 use crate::webhooks::{Day, store};
 
+/// Entries that are shown of those to come.
+const NEXT: u32 = 10;
 /// A percentage is shown only from so many items on.
 const FEWEST_FOR_RATE: u64 = 20;
 
@@ -142,6 +145,18 @@ integration!(
         account: Option<String>,
         /// What was permitted.
         scopes: Vec<String>,
+        /// What was permitted, in words.
+        permissions: Vec<String>,
+        /// The name of the chosen calendar.
+        calendar_name: Option<String>,
+        /// When the owner signed in last.
+        connected_at: Option<Time>,
+        /// The owner's own client at Google; null for the publisher's.
+        client_id: Option<String>,
+        /// Whether this build brings a client, so that one button is enough.
+        has_publisher_client: bool,
+        /// Entries that we made and that are to come, ten at most.
+        next_entries: Vec<NextEntry>,
     }
 );
 integration!(
@@ -169,6 +184,7 @@ impl Hub {
     /// When the database cannot be read.
     pub async fn integrations(&self, workspace: WorkspaceId) -> Result<Integrations> {
         let now = self.now();
+        let has_publisher_client = self.google_client.is_some();
         self.db
             .read(move |conn| {
                 let (total, active) = db::webhooks::counts(conn, workspace)?;
@@ -196,6 +212,11 @@ impl Hub {
                     Some(Settings::Storage(settings)) => Some(settings),
                     _ => None,
                 };
+                let (calendar, connected) = look(Kind::Calendar)?;
+                let connected = match connected {
+                    Some(Settings::Calendar(settings)) => Some(settings),
+                    _ => None,
+                };
                 Ok(Integrations {
                     email: EmailIntegration {
                         standing: email,
@@ -214,10 +235,24 @@ impl Hub {
                         api_base_url: texts.map(|s| s.api_base_url),
                     },
                     calendar: CalendarIntegration {
-                        standing: look(Kind::Calendar)?.0,
-                        calendar_id: None,
-                        account: None,
-                        scopes: Vec::new(),
+                        standing: calendar,
+                        calendar_id: connected.as_ref().map(|c| c.calendar_id.clone()),
+                        account: connected.as_ref().and_then(|c| c.account.clone()),
+                        permissions: google::permissions(connected.as_ref()),
+                        calendar_name: connected.as_ref().and_then(|c| c.calendar_name.clone()),
+                        connected_at: connected.as_ref().map(|c| c.connected_at),
+                        client_id: connected.as_ref().and_then(|c| c.client_id.clone()),
+                        scopes: connected.map(|c| c.scopes).unwrap_or_default(),
+                        has_publisher_client,
+                        next_entries: db::calendar_entries::next(conn, workspace, now, NEXT)?
+                            .into_iter()
+                            .map(|(event_id, row)| NextEntry {
+                                event_id,
+                                title: row.title,
+                                starts_at: row.starts_at,
+                                html_link: row.link,
+                            })
+                            .collect(),
                     },
                     storage: StorageIntegration {
                         standing: storage,

@@ -76,6 +76,7 @@ impl Hub {
             Settings::Email(settings) => self.send_email_once(out, settings, kept).await,
             Settings::Storage(settings) => self.store_once(out, settings, kept).await,
             Settings::Sms(settings) => self.send_sms_once(out, settings, kept).await,
+            Settings::Calendar(settings) => self.send_to_calendar(out, settings).await,
         };
         if sent.ended.status.is_none()
             && let Some(failure) = sent.ended.failure.take()

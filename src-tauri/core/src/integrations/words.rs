@@ -1,5 +1,6 @@
 //! What a failure at a provider is called, and what can be done about it at the provider. Pure.
 
+use super::calendar::google;
 use super::email::sendgrid;
 use super::sms::twilio;
 use super::{Kind, Link, storage};
@@ -73,6 +74,29 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
             Detail::Unregistered => format!("Your number must be registered before it can text here. Register it at {who}; then test the connection."),
             Detail::CalledOff => format!("Somebody called this text off at {who}."),
             Detail::NotDelivered => format!("{who} could not deliver this text, and does not say why."),
+            Detail::CalendarGone => {
+                "The chosen calendar no longer exists. Choose another.".into()
+            }
+            Detail::CalendarReadOnly => "Your account may see the chosen calendar and not write into it. Choose another, or ask its owner.".into(),
+            Detail::ScopeMissing => {
+                "At Google the calendar permission was left unticked. Sign in again and tick it.".into()
+            }
+            Detail::ApiSwitchedOff => "Your own client has no calendar yet. Switch on “Google Calendar API” for it in Google’s console, then test the connection.".into(),
+            Detail::ChangedElsewhere => "Somebody changed this entry in Google Calendar since it was written, so it was not overwritten. Look at it there; send this again if it is to go through all the same.".into(),
+            Detail::QuotaUsedUp => format!(
+                "Today’s allowance at {who} is used up. It is tried again in an hour."
+            ),
+            Detail::ClientRefused => format!(
+                "{who} does not accept the client with which you signed in. Sign in again with a client that is there."
+            ),
+            Detail::EndedAfterSevenDays => format!(
+                "Google ended the access after seven days{}, as it does for a project in Testing. Publish the project in Google’s console, then sign in again.",
+                failure
+                    .args
+                    .at
+                    .map(|at| format!(", on {}", at.to_timestamp().strftime("%-d %B %Y")))
+                    .unwrap_or_default()
+            ),
         };
     }
     match (failure.code, failure.args.trouble) {
@@ -92,8 +116,15 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
         (Code::Disabled, _) => format!("{who} is switched off."),
         (Code::Offline, _) => format!("No internet. It goes to {who} as soon as it is back."),
         (Code::RateLimited, _) => format!("Too many at once for {who}; slowing down."),
+        (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) if kind == Kind::Calendar => {
+            format!("The access to {who} is no longer in this computer's key store. Sign in again.")
+        }
         (Code::KeychainUnavailable, Some(Trouble::SecretMissing)) => {
             format!("Your key for {who} is no longer in this computer's key store. Enter it again.")
+        }
+        (Code::SignInExpired, _) => "Google access ended. Sign in again; nothing is lost.".into(),
+        (Code::NotFound, _) if kind == Kind::Calendar => {
+            "There is no such entry in your calendar.".into()
         }
         (Code::Rejected, _) => format!("{who} refused this {one} and answered {status}."),
         _ => explain::failure(failure, who),
@@ -107,7 +138,7 @@ pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>
         Kind::Email => body.and_then(sendgrid::own_words),
         Kind::Sms => body.and_then(twilio::own_words),
         Kind::Storage => body.and_then(storage::own_words),
-        Kind::Calendar => None,
+        Kind::Calendar => body.and_then(google::own_words),
     };
     match own {
         Some(own) => format!("{sentence} {} says: {own}", kind.provider_name()),
@@ -131,6 +162,13 @@ pub(crate) fn remedy(kind: Kind, failure: &Failure) -> Option<Link> {
         (Kind::Sms, Some(Detail::MayNotSend), _) | (Kind::Sms, None, Code::CredentialsRejected) => {
             ("Open Twilio", twilio::CONSOLE)
         }
+        (Kind::Calendar, Some(Detail::ApiSwitchedOff), _) => {
+            ("Switch the calendar on", google::SWITCH_ON)
+        }
+        (Kind::Calendar, Some(Detail::EndedAfterSevenDays), _) => {
+            ("Publish the project", google::AUDIENCE)
+        }
+        (Kind::Calendar, Some(Detail::ClientRefused), _) => ("Open clients", google::CLIENTS),
         _ => return None,
     };
     Some(Link {
@@ -156,7 +194,7 @@ pub(crate) fn delivery(
                 "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
             ),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
-            Kind::Calendar => format!("Written into the calendar at {at}{nth}."),
+            Kind::Calendar => format!("{who}: the calendar was brought up to date at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
         (Status::Held, Some(Reason::Paused)) => {
@@ -167,6 +205,9 @@ pub(crate) fn delivery(
         ),
         (Status::Held, Some(Reason::NeedsSetup)) => format!(
             "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
+        ),
+        (Status::Held, Some(Reason::NeedsSignIn)) => format!(
+            "Held, because access to {provider} ended. {who} goes out once you have signed in again."
         ),
         (Status::Unknown, _) => format!(
             "It is not known whether {provider} took this for {who}. It is not sent again by itself."

@@ -371,6 +371,8 @@ pub(crate) struct Sending {
     /// The request, exactly.
     pub(crate) data: Box<str>,
     pub(crate) carries: Carries,
+    /// What it is about, where such things keep their order.
+    pub(crate) subject: Option<String>,
     pub(crate) recipient: String,
     pub(crate) idempotency_key: Option<String>,
     /// Who handed it in.
@@ -411,7 +413,7 @@ pub(crate) fn record_send(
 ) -> Result<RecordedSend> {
     let (kind, event_type) = (sending.kind, sending.event_type);
     let keyed = sending.idempotency_key.as_ref().map(|key| {
-        let fingerprint = fingerprint(event_type, None, None, &sending.data);
+        let fingerprint = fingerprint(event_type, sending.subject.as_deref(), None, &sending.data);
         (format!("{event_type}\u{1f}{key}"), fingerprint)
     });
     if let Some((key, fingerprint)) = &keyed
@@ -442,7 +444,11 @@ pub(crate) fn record_send(
         Some(Stop::Hold(_)) if streams => Some(Stop::Skip),
         stop => stop,
     });
-    let free = stop == Some(None);
+    let blocked = match &sending.subject {
+        Some(subject) => db::deliveries::has_open_earlier(tx.conn(), &endpoint, subject, i64::MAX)?,
+        None => false,
+    };
+    let free = !blocked && stop == Some(None);
     let claim = match dispatch {
         Some(_) if free => lanes.claim_new(&endpoint, None),
         _ => None,
@@ -451,6 +457,7 @@ pub(crate) fn record_send(
         None => NewState::Skipped(Reason::NotConfigured),
         Some(Some(Stop::Skip)) => NewState::Skipped(Reason::Disabled),
         Some(Some(Stop::Hold(reason))) => NewState::Held(reason),
+        Some(None) if blocked => NewState::AfterEarlier,
         Some(None) if claim.is_some() || dispatch.is_none() => NewState::Sending(lease_until(now)),
         Some(None) => NewState::Due,
     };
@@ -483,6 +490,11 @@ pub(crate) fn record_send(
         (NewState::Due, _) => {
             let lanes = lanes.clone();
             tx.after_commit(move || lanes.look(&endpoint));
+        }
+        (NewState::AfterEarlier, _) => {
+            let lanes = lanes.clone();
+            let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
+            tx.after_commit(move || lanes.due(&endpoint, at));
         }
         _ => {}
     }
@@ -520,7 +532,7 @@ fn store(
             id: event_id,
             workspace,
             event_type: sending.event_type,
-            subject: None,
+            subject: sending.subject.as_deref(),
             occurred_at: now,
             received_at: now,
             source: &sending.source,
@@ -541,7 +553,7 @@ fn store(
             channel: sending.kind.channel(),
             endpoint: &sending.kind.endpoint(workspace),
             event_type: sending.event_type,
-            subject: None,
+            subject: sending.subject.as_deref(),
             recipient: &sending.recipient,
             state,
             trigger: trigger,
@@ -574,7 +586,7 @@ fn first_attempt(
         target: Target::Integration(Arc::new(settings)),
         event_id,
         event_type: sending.event_type.to_owned(),
-        subject: None,
+        subject: sending.subject.clone(),
         test: trigger == Trigger::Test,
         body: match &sending.carries {
             Carries::Body(body) => body.clone(),

@@ -76,6 +76,11 @@ impl Target {
         }
     }
 
+    /// True when what is about one subject never overtakes, however long it takes.
+    pub(crate) fn keeps_order(&self) -> bool {
+        matches!(self, Self::Integration(settings) if settings.kind() == integrations::Kind::Calendar)
+    }
+
     /// The address that is called: whether the network leads there is judged by it.
     pub(crate) fn url(&self) -> Option<url::Url> {
         match self {

@@ -434,7 +434,9 @@ pub(super) fn claim_for(
     let more = due.len() == wanted;
     let mut claimed = Vec::with_capacity(due.len());
     for row in due {
-        if let (Some(subject), false) = (&row.subject, row.after_earlier)
+        // Entries of a calendar are never out of order; elsewhere nothing waits for ever.
+        let passes = row.after_earlier && !to.target.keeps_order();
+        if let (Some(subject), false) = (&row.subject, passes)
             && db::deliveries::has_open_earlier(tx.conn(), endpoint, subject, row.seq)?
         {
             db::deliveries::put_behind(tx.conn(), row.seq, now)?;

@@ -81,6 +81,12 @@ fn stopped(facts: &IntegrationFacts, cause: Cause, held: Many) -> Draft {
         .map(|(failure, _)| failure)
         .filter(|_| facts.is_configured);
     let first = match (cause, facts.is_configured) {
+        (_, false) if kind == Kind::Calendar => {
+            (ProblemAction::Reconnect, format!("Connect {who}"))
+        }
+        (Cause::NeedsCredentials, true) if kind == Kind::Calendar => {
+            (ProblemAction::Reconnect, "Reconnect".into())
+        }
         (_, false) => (ProblemAction::ReplaceKey, format!("Set {who} up")),
         (Cause::NeedsSignIn, true) => (ProblemAction::Reconnect, "Reconnect".into()),
         (Cause::NeedsCredentials, true) => (ProblemAction::ReplaceKey, "Replace key".into()),
@@ -134,7 +140,10 @@ fn secret_missing(kind: Kind, held: Many, failure: &Failure) -> Draft {
         title: words::failure(kind, failure),
         effect: waits(kind, held.n),
         buttons: vec![
-            (ProblemAction::ReplaceKey, "Enter the key again".into()),
+            match kind {
+                Kind::Calendar => (ProblemAction::Reconnect, "Reconnect".into()),
+                _ => (ProblemAction::ReplaceKey, "Enter the key again".into()),
+            },
             (ProblemAction::Release, "Try again".into()),
         ],
         link: None,

@@ -278,6 +278,7 @@ impl Hub {
                 Err(Error::conflict(match whose.kind() {
                     None => "Make a new secret at the webhook: the answer to that shows it, once."
                         .into(),
+                    Some(crate::integrations::Kind::Calendar) => "Sign in again in the browser: at the integration, or by signalctl connect calendar. What waits goes out then.".into(),
                     Some(kind) => format!(
                         "Set {} up anew: the new key is tested, and then takes the place of the former.",
                         kind.provider_name()

@@ -145,6 +145,7 @@ impl Hub {
             kind: Kind::Sms,
             event_type: "sms.send",
             data: request.into(),
+            subject: None,
             carries: Carries::Data,
             recipient: number::e164(&message.to, country).unwrap_or_else(|_| message.to.clone()),
             idempotency_key: message.idempotency_key.clone(),

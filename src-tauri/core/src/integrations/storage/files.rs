@@ -629,6 +629,7 @@ fn sending(put: &Put, carries: Carries, from: &str) -> Result<Sending> {
         event_type: PUT,
         data: facts.into(),
         carries,
+        subject: None,
         recipient: put.name().to_owned(),
         idempotency_key: None,
         source: from.to_owned(),
