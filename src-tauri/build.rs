@@ -12,6 +12,9 @@ fn main() {
             "quit",
             "window_ready",
             "save",
+            "upload_begin",
+            "upload_piece",
+            "upload_end",
         ]));
     if let Err(error) = tauri_build::try_build(attributes) {
         eprintln!("{error:#}");

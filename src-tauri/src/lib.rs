@@ -44,6 +44,7 @@ const QUIT_WITHIN: Duration = Duration::from_secs(20);
 /// Runs the app until the owner quits.
 pub fn run(options: Options) -> ExitCode {
     edge::keep_files_private();
+    edge::keep_memory_small();
     let config = match edge::config_from_env() {
         Ok(config) => config,
         Err(error) => {
@@ -96,9 +97,13 @@ pub fn run(options: Options) -> ExitCode {
             desktop::open_link,
             desktop::window_ready,
             desktop::quit,
-            files::save
+            files::save,
+            files::upload_begin,
+            files::upload_piece,
+            files::upload_end
         ])
         .manage(Door(router))
+        .manage(files::Uploads::default())
         .manage(shell)
         .setup(move |app| {
             begin(app.handle(), options);

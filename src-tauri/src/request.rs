@@ -96,7 +96,8 @@ pub(crate) async fn refusal(answer: Response) -> String {
         .to_owned()
 }
 
-async fn read(answer: Response) -> Answer {
+/// Reads an answer for the page.
+pub(crate) async fn read(answer: Response) -> Answer {
     let status = answer.status();
     let endless = answer
         .headers()

@@ -51,6 +51,8 @@ fn build(app: &AppHandle) -> tauri::Result<()> {
         .inner_size(1180.0, 760.0)
         .min_inner_size(560.0, 480.0)
         .visible(false)
+        // The page takes what is dropped on it.
+        .disable_drag_drop_handler()
         .on_navigation(is_own_page)
         .on_new_window(|_, _| NewWindowResponse::Deny)
         .on_download(|_, _| false)

@@ -6,7 +6,6 @@ import { open, type Ask } from "../src/api/client";
 import { serviceProblems, services } from "../src/api/fixture-integrations";
 import { letter, shown } from "../src/components/letter";
 import Message from "../src/components/Message.svelte";
-import { clientIn } from "../src/state/integrations";
 import { arrive } from "../src/state/route.svelte";
 
 let asked: Ask[] = [];
@@ -89,8 +88,7 @@ for (const [page, day, landmark] of [
 test("each service is a card with its state in words, and nothing is offered that this engine cannot do", async () => {
   engine("empty");
   const { calendar, email, sms, storage } = (services("empty")({ method: "GET", path: "/api/integrations", body: null, workspace: null })?.[1] ?? {}) as Record<string, object>;
-  changed["GET /api/integrations"] = [200, { email, calendar, sms: { ...sms, fields: [] }, storage: { ...storage, fields: [] }, webhooks: { total: 0, active: 0 } }];
-  changed["GET /api/integrations/calendar/calendars"] = [404, { title: "Not found", status: 404 }];
+  changed["GET /api/integrations"] = [200, { email, calendar: { ...calendar, fields: [] }, sms: { ...sms, fields: [] }, storage: { ...storage, fields: [] }, webhooks: { total: 0, active: 0 } }];
   await go("integrations");
   render(App);
   await screen.findByRole("article", { name: "Email" });
@@ -209,10 +207,16 @@ test("what needs the owner has its button on the card, and it leads to signing i
   expect(screen.getByRole("link", { name: "Choose calendar" }).getAttribute("href")).toBe("#/integrations/calendar?do=calendar");
 });
 
-test("a Google client of the owner's own is read from its file", () => {
-  expect(clientIn('{"installed":{"client_id":"1.apps.googleusercontent.com","client_secret":"s"}}')).toEqual({ clientId: "1.apps.googleusercontent.com", clientSecret: "s" });
-  expect(clientIn('{"web":{"client_id":"1"}}')).toBeNull();
-  expect(clientIn("<html>")).toBeNull();
+test("a Google client of the owner's own is handed on as its file", async () => {
+  vi.stubGlobal("open", vi.fn());
+  await see("integrations/calendar?do=sign-in", "empty");
+  const picker = await screen.findByLabelText<HTMLInputElement>("The client’s JSON file");
+  await fireEvent.change(picker, { target: { files: [new File(["<html>"], "page.html")] } });
+  await screen.findByText(/This is not the file of a desktop client/);
+  await fireEvent.change(picker, { target: { files: [new File(['{"installed":{"client_id":"1"}}'], "client.json")] } });
+  await screen.findByText("client.json is used when you connect.");
+  await press("Connect with Google");
+  await waitFor(() => expect(sent("POST", "/api/integrations/calendar/authorize")).toEqual([{ clientFile: { installed: { client_id: "1" } } }]));
 });
 
 test("an email is written, what is wrong stands at its field, and it is sent once", async () => {

@@ -9,6 +9,7 @@ mod deliveries;
 pub mod edge;
 mod events;
 mod files;
+mod form;
 mod guard;
 mod integrations;
 mod overview;
@@ -26,6 +27,7 @@ mod webhooks;
 mod workspaces;
 
 pub use changes::{Changed, merged};
+pub use form::FileForm;
 pub use problem::Problem;
 pub use request::Principal;
 pub use router::{openapi, router};

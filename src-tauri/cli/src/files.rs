@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use futures_util::{StreamExt, stream};
 use http::Method;
 use serde_json::Value;
+use signalbox_api::FileForm;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use crate::door::Door;
@@ -133,13 +134,11 @@ impl Put {
                 .map(|name| name.to_string_lossy().into_owned())
                 .unwrap_or_default(),
         };
-        let boundary = format!("signalbox-{:016x}{:08x}", now_nanos(), std::process::id());
-        let (before, after) = form(
-            &boundary,
-            self.folder.as_deref(),
-            &name,
-            self.content_type.as_deref(),
-        );
+        let FileForm {
+            content_type,
+            before,
+            after,
+        } = FileForm::new(self.folder.as_deref(), &name, self.content_type.as_deref());
         let unreadable = |error: std::io::Error| {
             Failed::said(format!(
                 "{} could not be read: {error}.",
@@ -172,9 +171,8 @@ impl Put {
         let body = stream::iter([Ok(before)])
             .chain(middle)
             .chain(stream::iter([Ok(after)]));
-        let kind = format!("multipart/form-data; boundary={boundary}");
         let stored = door
-            .stream(FILES, &kind, length, Body::from_stream(body))
+            .stream(FILES, &content_type, length, Body::from_stream(body))
             .await?;
         said(screen, &stored, |stored| {
             format!(
@@ -185,44 +183,6 @@ impl Put {
             )
         })
     }
-}
-
-fn now_nanos() -> u128 {
-    std::time::UNIX_EPOCH
-        .elapsed()
-        .unwrap_or_default()
-        .as_nanos()
-}
-
-/// What stands before and after the file in the form.
-fn form(
-    boundary: &str,
-    folder: Option<&str>,
-    name: &str,
-    content_type: Option<&str>,
-) -> (Bytes, Bytes) {
-    let mut before = String::new();
-    if let Some(folder) = folder {
-        before += &format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"folder\"\r\n\r\n{folder}\r\n"
-        );
-    }
-    // RFC 8187: whatever is in the name, it arrives as it is.
-    let name: String = name
-        .bytes()
-        .map(|byte| {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                char::from(byte).to_string()
-            } else {
-                format!("%{byte:02X}")
-            }
-        })
-        .collect();
-    let content_type = content_type.unwrap_or("application/octet-stream");
-    before += &format!(
-        "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"; filename*=UTF-8''{name}\r\nContent-Type: {content_type}\r\n\r\n"
-    );
-    (before.into(), format!("\r\n--{boundary}--\r\n").into())
 }
 
 fn pieces(

@@ -141,6 +141,9 @@ export async function wayIn(): Promise<Transport> {
   return "__TAURI_INTERNALS__" in window ? byDesktop() : byHttp(credential());
 }
 
+/** What goes to the desktop at a time. */
+const PIECE = 1024 * 1024;
+
 async function byDesktop(): Promise<Transport> {
   const [{ invoke }, { listen }] = await Promise.all([import("@tauri-apps/api/core"), import("@tauri-apps/api/event")]);
   return {
@@ -150,6 +153,31 @@ async function byDesktop(): Promise<Transport> {
       return () => void stop.then((end) => end());
     },
     ready: () => void invoke("window_ready"),
+    async save({ path, workspace }, name) {
+      try {
+        await invoke<boolean>("save", { path, name, workspace });
+      } catch (said) {
+        throw new Problem(0, String(said));
+      }
+    },
+    async upload({ path, workspace }, form, sent, stop) {
+      const [file, folder] = [form.get("file") as File, form.get("folder")];
+      const number = await invoke<number>("upload_begin", { path, workspace, file: { folder, name: file.name, kind: file.type || null } });
+      let whole = false;
+      try {
+        let wanted = true;
+        for (let at = 0; wanted && at < file.size && !stop.aborted; at += PIECE) {
+          const piece = new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
+          wanted = await invoke<boolean>("upload_piece", piece, { headers: { upload: String(number) } });
+          sent(at + piece.length);
+        }
+        whole = !stop.aborted;
+      } finally {
+        if (!whole) await invoke("upload_end", { number, whole });
+      }
+      if (!whole) throw new Error("stopped");
+      return invoke<Answer>("upload_end", { number, whole });
+    },
     openLink: (url) => invoke<void>("open_link", { url }),
   };
 }

@@ -23,7 +23,7 @@ const fields: Record<string, Field[]> = {
     field("authToken", "Auth token", "secret", "It stands below the account SID; press Show there.", { find: { label: "Open Twilio’s console", url: "https://console.twilio.com" } }),
     field("fromNumber", "Your number", "phone", "The number at Twilio that your texts come from. Leave it empty if you use a messaging service.", { required: false, example: "+15005550006" }),
   ],
-  calendar: [],
+  calendar: [field("refreshToken", "Refresh token", "secret", "What gets further access tokens. It is kept in this computer’s key store.")],
   storage: [
     field("accessKeyId", "Access key ID", "secret", "One that may read, write and delete in the bucket."),
     field("secretAccessKey", "Secret access key", "secret", "It is shown once, when the access key is made."),

@@ -2,12 +2,12 @@
 
 import { achieve, ask, openLink } from "../api/client";
 import type { Calendars, Flow, FlowState, Preset } from "../api/coming-services";
-import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
+import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, OpenProblem, ProblemAction, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
 import { t } from "../i18n/say";
 import { live } from "./live.svelte";
+import { to } from "./route.svelte";
 
 const AT = "/api/integrations";
-const CALENDARS = `${AT}/calendar/calendars`;
 
 /** How one stands, and what is set about it that is no secret. */
 export type Integration = IntegrationStanding & Record<string, unknown> & { presets?: Preset[] };
@@ -17,8 +17,8 @@ export const kinds = ["email", "sms", "calendar", "storage"] as const satisfies 
 /** `within`: the workspace it is asked in, for who outlives one; while that is null, nothing is asked. */
 export const integrations = (within: () => string | null = () => "") => live<Integrations>(() => (within() === null ? null : AT), ["integrations", "webhooks", "deliveries", "network"]);
 export const one = (all: Integrations, kind: Kind): Integration => all[kind] as unknown as Integration;
-/** Whether it can be set up here: it has been, there is something to fill in, or it is signed in to. */
-export const isOffered = (integration: Integration, kind: Kind, signsIn: boolean): boolean => integration.isConfigured || (kind === "calendar" ? signsIn : integration.fields.length > 0);
+/** Whether it can be set up here: it has been, or there is something to fill in. */
+export const isOffered = (integration: Integration): boolean => integration.isConfigured || integration.fields.length > 0;
 
 // ---- its life
 
@@ -34,25 +34,10 @@ export const disconnect = async (kind: Kind): Promise<string> => (await achieve<
 // ---- signing in
 
 /** The calendars there are to choose from. */
-export const calendars = () => live<Calendars | Graceful>(() => CALENDARS, ["integrations"]);
-/** Whether somebody can sign in here at all, as long as nobody has: an engine without it answers 404. */
-export function signsIn(all: () => Integrations | undefined): { readonly value: boolean } {
-  const asked = live<unknown>(() => (all()?.calendar.isConfigured === false ? CALENDARS : null), []);
-  return { get value() { return asked.value !== undefined; } };
-}
-export const signIn = (client: Record<string, string>): Promise<Flow> => achieve<Flow>("POST", `${AT}/calendar/authorize`, client);
+export const calendars = () => live<Calendars | Graceful>(() => `${AT}/calendar/calendars`, ["integrations"]);
+/** `clientFile`: a client of the owner's own, as Google's console gives it. */
+export const signIn = (clientFile?: unknown): Promise<Flow> => achieve<Flow>("POST", `${AT}/calendar/authorize`, clientFile === undefined ? {} : { clientFile });
 export const flow = (id: () => string | null) => live<FlowState>(() => (id() === null ? null : `${AT}/calendar/authorize/${id()}`), ["integrations"]);
-
-/** A client of the owner's own, in the file that Google gives. */
-export function clientIn(file: string): Record<string, string> | null {
-  try {
-    const read = JSON.parse(file) as { installed?: Record<string, unknown> };
-    const { client_id: clientId, client_secret: clientSecret } = read.installed ?? {};
-    return typeof clientId === "string" ? { clientId, ...(typeof clientSecret === "string" ? { clientSecret } : {}) } : null;
-  } catch {
-    return null;
-  }
-}
 
 /** Follows a link to another site: in the owner's browser, wherever this page is. */
 export function follow(event: MouseEvent): void {
@@ -68,6 +53,10 @@ export const opens = (url: string): void => {
   if (opened) void opened.catch(() => {});
   else window.open(url, "_blank", "noopener");
 };
+
+/** Where the owner does what a button of a problem says, if that is a sheet of its service: `#/…`. */
+export const mendedAt = (problem: OpenProblem, action: ProblemAction): string | undefined =>
+  problem.webhookId || !kinds.some((kind) => kind === problem.integration) || (action !== "replace_key" && action !== "reconnect") ? undefined : to("integrations", problem.integration, { do: action === "reconnect" ? "sign-in" : "key" });
 
 // ---- how several stand, in one
 
