@@ -91,25 +91,22 @@ const fn lost(kind: Kind) -> Consequence {
 /// nothing of the provider: others go through all the same, and what was to be sent may not have
 /// been there, or not whole.
 pub(crate) const fn concerns_one(failure: &Failure) -> bool {
-    match failure.args.detail {
+    matches!(
+        failure.args.detail,
         Some(
             Detail::OnTrial
-            | Detail::CountryClosed
-            | Detail::Unregistered
-            | Detail::AnsweredStop
-            | Detail::BadNumber
-            | Detail::NoWay
-            | Detail::PhoneOff
-            | Detail::CarrierBlocked
-            | Detail::CarrierBusy
-            | Detail::CalledOff
-            | Detail::NotDelivered
-            | Detail::BrokeOff
-            | Detail::NotKept
-            | Detail::AttachmentMissing,
-        ) => true,
-        _ => false,
-    }
+                | Detail::CountryClosed
+                | Detail::Unregistered
+                | Detail::AnsweredStop
+                | Detail::BadNumber
+                | Detail::NoWay
+                | Detail::PhoneOff
+                | Detail::CarrierBlocked
+                | Detail::CarrierBusy
+                | Detail::CalledOff
+                | Detail::NotDelivered
+        )
+    )
 }
 
 /// For which reason nothing more may go to the provider until the owner has seen to it; none when

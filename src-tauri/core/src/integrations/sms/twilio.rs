@@ -305,9 +305,9 @@ pub(crate) fn is_sid(text: &str, kinds: &[&str]) -> bool {
 /// Whether a text may have gone out although its attempt failed: then it is looked for before it is sent again. Only
 /// a refusal by Twilio itself, or a call that never reached it, says no for sure.
 pub(crate) fn may_have_gone(failure: &Failure) -> bool {
-    match (failure.code, failure.args.trouble) {
-        (
-            Code::Rejected
+    let refused = matches!(
+        failure.code,
+        Code::Rejected
             | Code::CredentialsRejected
             | Code::RateLimited
             | Code::NotFound
@@ -315,13 +315,12 @@ pub(crate) fn may_have_gone(failure: &Failure) -> bool {
             | Code::BlockedAddress
             | Code::NotConfigured
             | Code::Disabled
-            | Code::SignInExpired,
-            _,
-        ) => false,
-        (
-            _,
-            Some(
-                Trouble::NameNotFound
+            | Code::SignInExpired
+    );
+    let not_reached = matches!(
+        failure.args.trouble,
+        Some(
+            Trouble::NameNotFound
                 | Trouble::Refused
                 | Trouble::NoRoute
                 | Trouble::CertificateExpired
@@ -329,11 +328,10 @@ pub(crate) fn may_have_gone(failure: &Failure) -> bool {
                 | Trouble::CertificateName
                 | Trouble::CertificateUnknown
                 | Trouble::Tls
-                | Trouble::Damaged,
-            ),
-        ) => false,
-        _ => true,
-    }
+                | Trouble::Damaged
+        )
+    );
+    !refused && !not_reached
 }
 
 fn refused(status: u16, body: &[u8]) -> Failure {
@@ -479,7 +477,7 @@ mod tests {
         );
         let ours = text_on(then, '1', "See you at 4");
         assert!(
-            matches!(found(&[ours.clone()], false, "See you at 4 "), Found::Text(t) if t.sid.ends_with('1'))
+            matches!(found(std::slice::from_ref(&ours), false, "See you at 4 "), Found::Text(t) if t.sid.ends_with('1'))
         );
         for (other, why) in [
             (text_on(then, '1', "See you at 5"), "other words"),
@@ -504,7 +502,7 @@ mod tests {
             Found::Text(_)
         ));
         let other = text_on(then, '1', "Hello");
-        assert_eq!(found(&[other.clone()], true, "x"), Found::More);
+        assert_eq!(found(std::slice::from_ref(&other), true, "x"), Found::More);
         assert_eq!(
             found(&[other, text_on(before, '2', "x")], true, "x"),
             Found::Nothing
