@@ -253,6 +253,11 @@ pub fn delivery(
         3 => ", on the third try".into(),
         n => format!(", on try {n}"),
     };
+    // Of a calendar entry the log names its title, and it goes to the calendar.
+    let who = match Kind::of(channel) {
+        Some(Kind::Calendar) => Kind::Calendar.provider_name(),
+        _ => who,
+    };
     if let Some(kind) = Kind::of(channel)
         && let Some(sentence) = words::delivery(kind, status, reason, who, finished, &nth)
     {

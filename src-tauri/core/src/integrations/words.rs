@@ -194,7 +194,7 @@ pub(crate) fn delivery(
                 "Accepted by {provider} for {who} at {at}{nth}. {provider} does not say whether it was delivered."
             ),
             Kind::Sms => format!("Accepted by {provider} for {who} at {at}{nth}."),
-            Kind::Calendar => format!("{who}: the calendar was brought up to date at {at}{nth}."),
+            Kind::Calendar => format!("Brought up to date in {provider} at {at}{nth}."),
             Kind::Storage => format!("Stored at {at}{nth}."),
         },
         (Status::Held, Some(Reason::Paused)) => {
@@ -207,7 +207,7 @@ pub(crate) fn delivery(
             "Held, because {provider} needs you first. It goes to {who} once that is done and tested."
         ),
         (Status::Held, Some(Reason::NeedsSignIn)) => format!(
-            "Held, because access to {provider} ended. {who} goes out once you have signed in again."
+            "Held, because access to {provider} ended. It goes out once you have signed in again."
         ),
         (Status::Unknown, _) => format!(
             "It is not known whether {provider} took this for {who}. It is not sent again by itself."

@@ -556,7 +556,7 @@ fn store(
             subject: sending.subject.as_deref(),
             recipient: &sending.recipient,
             state,
-            trigger: trigger,
+            trigger,
             now,
         },
     )?;

@@ -826,6 +826,26 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_that_was_deleted_comes_back_whole_under_its_id() {
+        let entry: Entry = serde_json::from_value(json!({"title": "Haircut", "startTime": "2026-11-26T10:00", "endTime": "2026-11-26T11:00"})).unwrap();
+        let times = entry.times("Europe/Berlin").unwrap();
+        let deleted = json!({"status": "cancelled", "description": "of before", "start": {"date": "2026-11-01"}, "end": {"date": "2026-11-02"}});
+        let body = restoration(&entry, &times, "dlv_1", &deleted);
+        assert_eq!(body["status"], "confirmed");
+        assert_eq!(body["description"], "", "what it said before is not kept");
+        assert_eq!(
+            body["start"],
+            json!({"dateTime": "2026-11-26T10:00:00+01:00", "timeZone": "Europe/Berlin", "date": null})
+        );
+        assert!(is_written_by(&body, "dlv_1") && !is_written_by(&body, "dlv_2"));
+        let there = json!({"status": "confirmed"});
+        assert_eq!(
+            restoration(&entry, &times, "dlv_1", &there).get("status"),
+            None
+        );
+    }
+
+    #[test]
     fn only_calendars_that_can_be_written_into_are_offered() {
         let mut all = Vec::new();
         let page = json!({"kind": "calendar#calendarList", "nextPageToken": "2", "items": [

@@ -378,7 +378,10 @@ fn judge(
 }
 
 /// A first answer, and the browser that waits for its page.
-type First = (Result<String, Mishap>, oneshot::Sender<Result<(), Mishap>>);
+type First = (Result<String, Mishap>, Browser);
+
+/// Whom to tell how it went.
+type Browser = oneshot::Sender<Result<(), Mishap>>;
 
 struct Port {
     expected: Expected,
@@ -450,7 +453,7 @@ pub(crate) async fn wait<F: Future<Output = Result<(), Mishap>>>(
     let deadline = tokio::time::sleep(patience);
     tokio::pin!(deadline);
     let mut redeem = Some(redeem);
-    let mut redeeming: Option<(std::pin::Pin<Box<F>>, oneshot::Sender<Result<(), Mishap>>)> = None;
+    let mut redeeming: Option<(std::pin::Pin<Box<F>>, Browser)> = None;
     let how = loop {
         tokio::select! {
             accepted = listener.accept() => {
