@@ -287,7 +287,7 @@ async fn read(table: &mut Table, shop: &Shop, hooks: &[Webhook]) {
     let mut peak = memory(table, "histograms, figures and stories", peak);
     for format in ["csv", "ndjson"] {
         let started = Instant::now();
-        let (lines, bytes) = export(&shop, format).await;
+        let (lines, bytes) = export(shop, format).await;
         let took = started.elapsed().as_secs_f64();
         assert!(lines >= 1_000_000, "{lines} lines");
         table.at_least(

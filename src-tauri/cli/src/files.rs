@@ -160,7 +160,7 @@ impl Put {
                 )));
             }
             // What is no ordinary file does not know its length.
-            let length = about.is_file().then(|| about.len());
+            let length = about.is_file().then_some(about.len());
             let file = match length {
                 // A file that grows meanwhile is stored as long as it was.
                 Some(length) => pieces(file.take(length)),

@@ -196,8 +196,8 @@ impl Retention {
 fn megabytes(bytes: u64) -> String {
     match bytes {
         ..1_000 => count(bytes, "byte", "bytes"),
-        ..1_000_000 => format!("{} KB", bytes / 1_000),
-        ..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        1_000..1_000_000 => format!("{} KB", bytes / 1_000),
+        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
     }
 }

@@ -342,7 +342,7 @@ impl Hub {
                         });
                     }
                 }
-                webhooks.sort_by(|one, other| other.figures.total.cmp(&one.figures.total));
+                webhooks.sort_by_key(|one| std::cmp::Reverse(one.figures.total));
                 let mut said = (0, 0, 0, 0);
                 let channels = [
                     Channel::Webhook,
