@@ -44,6 +44,7 @@ const QUIT_WITHIN: Duration = Duration::from_secs(20);
 /// Runs the app until the owner quits.
 pub fn run(options: Options) -> ExitCode {
     edge::keep_files_private();
+    edge::keep_memory_small();
     let config = match edge::config_from_env() {
         Ok(config) => config,
         Err(error) => {

@@ -269,3 +269,25 @@ async fn signalctl_rotates_and_edits_filter_headers_format_and_pace() {
         (&Value::Null, &Value::Null, &json!([]))
     );
 }
+
+#[tokio::test]
+async fn a_secret_that_was_lost_is_replaced_at_once_and_what_was_held_for_it_goes_out() {
+    let receiver = Receiver::start(([127, 0, 0, 1], 0)).await.unwrap();
+    let shop = Shop::alone().await;
+    let webhook = shop.webhook(&receiver.url()).await;
+    let shop = shop.restart_as(false, |home| {
+        std::fs::remove_file(home.path().join("vault.age")).unwrap();
+        home
+    });
+    let event = shop
+        .event("contact.created", r#"{"contactId":"lost"}"#)
+        .await;
+    shop.delivery_is(&event, "held").await;
+    let rotated = rotate(&shop, &webhook.id, json!({})).await.is(200);
+    assert_eq!(rotated["previousValidUntil"], Value::Null);
+    let now = shop.webhook_now(&webhook.id).await;
+    assert_eq!(now["previousSecretValidUntil"], Value::Null);
+    shop.delivery_is(&event, "success").await;
+    let calls = Shop::calls(&receiver, 1).await;
+    verify_alone(&calls[0], rotated["secret"].as_str().unwrap());
+}

@@ -26,6 +26,22 @@ pub fn keep_files_private() {
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
 }
 
+/// Threads share two arenas of the C library instead of having up to eight for each core, of which
+/// every one keeps what its thread once needed. Call it before the first thread starts.
+pub fn keep_memory_small() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        #[allow(
+            unsafe_code,
+            reason = "mallopt(3) has no safe form; it takes two numbers and reads no memory of ours"
+        )]
+        // SAFETY: no other thread runs yet; an option that is not known is refused, and nothing else happens.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, 2);
+        }
+    }
+}
+
 /// The configuration that the environment asks for.
 ///
 /// # Errors

@@ -23,7 +23,7 @@ use crate::request::{Caller, Filter};
 /// Where files go.
 pub(crate) const FILES_PATH: &str = "/api/files";
 /// A file up to here is read whole, so that the folder may also stand behind it.
-const READ_AHEAD: usize = 8 * 1024 * 1024;
+const READ_AHEAD: usize = 1024 * 1024;
 /// The longest text of a field that is no file.
 const MAX_TEXT_BYTES: usize = 4096;
 
@@ -133,7 +133,7 @@ async fn store(
         return Err(invalid(
             "folder",
             "too_late",
-            "Behind a file over 8 MiB comes nothing more; put the folder before the file. Nothing was stored.",
+            "Behind a file over 1 MiB comes nothing more; put the folder before the file. Nothing was stored.",
         ));
     }
     Ok(Json(uploaded))

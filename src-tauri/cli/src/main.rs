@@ -110,6 +110,7 @@ enum Command {
 
 fn main() -> ExitCode {
     signalbox_api::edge::keep_files_private();
+    signalbox_api::edge::keep_memory_small();
     let arguments = Arguments::parse();
     let screen = Screen {
         json: arguments.everywhere.json,

@@ -144,23 +144,27 @@ impl Ruler {
         }
         let mut starts = Vec::new();
         loop {
-            let start = date.to_zoned_datetime(zone.clone()).map_or(to, |start| {
+            // Time ends before the calendar does, on both sides.
+            let edge = if starts.is_empty() { from } else { to };
+            let start = date.to_zoned_datetime(zone.clone()).map_or(edge, |start| {
                 Time::from_ms(start.timestamp().as_millisecond())
             });
-            // The end of the calendar ends the last bucket too.
-            let next = date.checked_add(days.days()).ok();
-            if start >= to || next.is_none() {
-                return Some(Self {
-                    starts,
-                    end: start.max(to),
-                    seconds: days.cast_unsigned() * DAY_SECONDS,
-                });
-            }
-            if starts.len() == most {
+            if start < to && starts.len() == most {
                 return None;
             }
-            starts.push(start);
-            date = next.unwrap_or(date);
+            if start < to {
+                starts.push(start);
+            }
+            match date.checked_add(days.days()) {
+                Ok(next) if start < to => date = next,
+                _ => {
+                    return Some(Self {
+                        starts,
+                        end: start.max(to),
+                        seconds: days.cast_unsigned() * DAY_SECONDS,
+                    });
+                }
+            }
         }
     }
 }

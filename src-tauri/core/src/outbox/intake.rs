@@ -383,7 +383,7 @@ pub(crate) enum Carries {
     /// The request itself.
     Data,
     /// This, made of the request.
-    Body(Vec<u8>),
+    Body(Bytes),
     /// What streams through while it is under way: nothing of it can be held or tried again, and the
     /// caller sends it.
     Stream,
@@ -442,8 +442,9 @@ pub(crate) fn record_send(
         Some(Stop::Hold(_)) if streams => Some(Stop::Skip),
         stop => stop,
     });
-    let claim = match (&row, dispatch) {
-        (Some(row), Some(_)) if row.stop().is_none() => lanes.claim_new(&endpoint, None),
+    let free = stop == Some(None);
+    let claim = match dispatch {
+        Some(_) if free => lanes.claim_new(&endpoint, None),
         _ => None,
     };
     let state = match stop {
@@ -576,8 +577,8 @@ fn first_attempt(
         subject: None,
         test: trigger == Trigger::Test,
         body: match &sending.carries {
+            Carries::Body(body) => body.clone(),
             Carries::Data | Carries::Stream => Bytes::copy_from_slice(sending.data.as_bytes()),
-            Carries::Body(body) => Bytes::copy_from_slice(body),
         },
         damaged: false,
     })

@@ -365,7 +365,13 @@ impl Hub {
         waits
     }
 
-    fn let_go(&self, endpoint: String, workspace: crate::ids::WorkspaceId, reason: Reason) {
+    /// Lets go what was held at an endpoint for a reason.
+    pub(crate) fn let_go(
+        &self,
+        endpoint: String,
+        workspace: crate::ids::WorkspaceId,
+        reason: Reason,
+    ) {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db.write_later(move |tx| {
             if reason == Reason::Keychain {

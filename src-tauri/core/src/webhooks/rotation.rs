@@ -8,6 +8,7 @@ use super::{Settings, TestFailed, Tested, signature};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db;
+use crate::deliveries::Reason;
 use crate::error::{Error, Result};
 use crate::explain;
 use crate::hub::Hub;
@@ -108,20 +109,22 @@ impl Hub {
             ));
         }
         let (endpoint, fresh) = (id.to_string(), signature::fresh_secret()?);
-        let kept = match self.secrets.get(workspace, &endpoint).await {
-            Ok(item) => Kept::read(&item).rotated(&settings, fresh.clone(), now),
+        let (kept, until) = match self.secrets.get(workspace, &endpoint).await {
+            Ok(item) => (
+                Kept::read(&item).rotated(&settings, fresh.clone(), now),
+                Some(now.plus_ms(i64::from(hours) * HOUR_MS)),
+            ),
             // What is lost cannot be valid; own headers have to be entered again.
-            Err(SecretError::Missing) => Kept::new(fresh.clone()),
+            Err(SecretError::Missing) => (Kept::new(fresh.clone()), None),
             Err(error) => return Err(error.into()),
         };
         self.secrets.put(workspace, &endpoint, kept.write()).await?;
-        let until = now.plus_ms(i64::from(hours) * HOUR_MS);
         let age = settings.secret_created_at;
         self.db
             .write(move |tx| {
                 db::webhooks::get(tx.conn(), workspace, id)?
                     .ok_or_else(|| Error::not_found("webhook"))?;
-                db::webhooks::rotated(tx.conn(), id, now, Some(until))?;
+                db::webhooks::rotated(tx.conn(), id, now, until)?;
                 db::problems::secret_changed(tx.conn(), workspace, id, age, now)?;
                 tx.webhooks_changed();
                 tx.announce(Some(workspace), Topic::Webhooks);
@@ -129,13 +132,16 @@ impl Hub {
             })
             .await?;
         drop(altering);
-        if hours == 0 {
-            self.forget_former(workspace, id).await;
+        match until {
+            // Calls that were held for what was lost can be signed again.
+            None => self.let_go(id.to_string(), workspace, Reason::Keychain),
+            Some(_) if hours == 0 => self.forget_former(workspace, id).await,
+            Some(_) => {}
         }
         Ok(Rotated::Made(RotatedSecret {
             success: true,
             secret: fresh,
-            previous_valid_until: (hours > 0).then_some(until),
+            previous_valid_until: until.filter(|_| hours > 0),
         }))
     }
 

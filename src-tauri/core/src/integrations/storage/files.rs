@@ -250,7 +250,7 @@ impl Hub {
     ) -> Result<UploadedFile> {
         let put = put.with(bytes);
         let body = serde_json::to_vec(&put).map_err(Error::internal)?;
-        let sending = sending(&put, Carries::Body(body), from)?;
+        let sending = sending(&put, Carries::Body(body.into()), from)?;
         let (record, _) = self.send_directly(workspace, sending).await?;
         Ok(match self.outcome(Kind::Storage, &record) {
             Ok(_) => {

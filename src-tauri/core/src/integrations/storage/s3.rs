@@ -198,6 +198,7 @@ impl S3 {
             source: source.fuse(),
             rest: Bytes::new(),
             size: part_size(file.at_most)?,
+            spare: Vec::new(),
             sent: &sent,
         };
         let whole = moving(&sent, STALL, progress, async {
@@ -421,6 +422,8 @@ struct Parts<'a, S> {
     source: S,
     rest: Bytes,
     size: usize,
+    /// The memory of parts that have arrived.
+    spare: Vec<BytesMut>,
     sent: &'a watch::Sender<u64>,
 }
 
@@ -430,7 +433,10 @@ where
 {
     /// The next part, full unless it is the last; nothing when all has been given.
     async fn next(&mut self) -> Result<Option<Bytes>, Stopped> {
-        let mut part = BytesMut::with_capacity(self.size);
+        let mut part = self
+            .spare
+            .pop()
+            .unwrap_or_else(|| BytesMut::with_capacity(self.size));
         loop {
             let room = self.size - part.len();
             let piece = self.rest.split_to(room.min(self.rest.len()));
@@ -477,7 +483,7 @@ impl Unfinished {
             None => rest.next().await?,
         } {
             if under_way.len() == LANES {
-                completed.extend(joined(under_way.join_next().await)?);
+                completed.extend(rest.take_back(under_way.join_next().await)?);
             }
             size += part.len() as u64;
             number += 1;
@@ -487,7 +493,7 @@ impl Unfinished {
             under_way.spawn(self.part(number, part));
         }
         while let Some(done) = under_way.join_next().await {
-            completed.extend(joined(Some(done))?);
+            completed.extend(rest.take_back(Some(done))?);
         }
         completed.sort_unstable_by_key(CompletedPart::part_number);
         Ok((size, completed))
@@ -497,7 +503,7 @@ impl Unfinished {
         &self,
         number: i32,
         bytes: Bytes,
-    ) -> impl Future<Output = Result<CompletedPart, Stopped>> + Send + 'static {
+    ) -> impl Future<Output = Result<(CompletedPart, Bytes), Stopped>> + Send + 'static {
         let call = self
             .client
             .upload_part()
@@ -505,7 +511,7 @@ impl Unfinished {
             .key(&self.key)
             .upload_id(&self.id)
             .part_number(number)
-            .body(bytes.into());
+            .body(bytes.clone().into());
         let clock = self.clock.clone();
         async move {
             let part = call
@@ -513,10 +519,11 @@ impl Unfinished {
                 .await
                 .map_err(|error| stopped(&error, clock.now()))?;
             let etag = part.e_tag.ok_or_else(answers::not_http)?;
-            Ok(CompletedPart::builder()
+            let part = CompletedPart::builder()
                 .part_number(number)
                 .e_tag(etag)
-                .build())
+                .build();
+            Ok((part, bytes))
         }
     }
 
@@ -588,13 +595,20 @@ impl Drop for Unfinished {
     }
 }
 
-type Joined = Result<Result<CompletedPart, Stopped>, tokio::task::JoinError>;
+type Joined = Result<Result<(CompletedPart, Bytes), Stopped>, tokio::task::JoinError>;
 
-fn joined(done: Option<Joined>) -> Result<Option<CompletedPart>, Stopped> {
-    match done {
-        None => Ok(None),
-        Some(Ok(part)) => part.map(Some),
-        Some(Err(_)) => Err(Failure::new(Code::Internal).into()),
+impl<S> Parts<'_, S> {
+    /// A part that has arrived; its memory is used again.
+    fn take_back(&mut self, done: Option<Joined>) -> Result<Option<CompletedPart>, Stopped> {
+        let Some(done) = done else {
+            return Ok(None);
+        };
+        let (part, bytes) = done.map_err(|_| Stopped::from(Failure::new(Code::Internal)))??;
+        if let Ok(mut memory) = bytes.try_into_mut() {
+            memory.clear();
+            self.spare.push(memory);
+        }
+        Ok(Some(part))
     }
 }
 
