@@ -68,6 +68,8 @@ const follow = (): Promise<void> => waitFor(() => arrive());
 const sent = (method: string, path: string): Record<string, unknown>[] => asked.filter((ask) => ask.method === method && ask.path === path).map((ask) => JSON.parse(ask.body ?? "null") as Record<string, unknown>);
 const type = async (label: string, value: string): Promise<boolean> => fireEvent.input(await screen.findByLabelText(label, { selector: "input, textarea" }), { target: { value } });
 const press = (name: string | RegExp): Promise<boolean> => fireEvent.click(screen.getByRole("button", { name }));
+// jsdom reads no file.
+const fileOf = (text: string, name: string): File => Object.assign(new File([text], name), { text: () => Promise.resolve(text) });
 const card = (name: string): HTMLElement => screen.getByRole("article", { name });
 
 for (const [page, day, landmark] of [
@@ -211,9 +213,9 @@ test("a Google client of the owner's own is handed on as its file", async () => 
   vi.stubGlobal("open", vi.fn());
   await see("integrations/calendar?do=sign-in", "empty");
   const picker = await screen.findByLabelText<HTMLInputElement>("The client’s JSON file");
-  await fireEvent.change(picker, { target: { files: [new File(["<html>"], "page.html")] } });
+  await fireEvent.change(picker, { target: { files: [fileOf("<html>", "page.html")] } });
   await screen.findByText(/This is not the file of a desktop client/);
-  await fireEvent.change(picker, { target: { files: [new File(['{"installed":{"client_id":"1"}}'], "client.json")] } });
+  await fireEvent.change(picker, { target: { files: [fileOf('{"installed":{"client_id":"1"}}', "client.json")] } });
   await screen.findByText("client.json is used when you connect.");
   await press("Connect with Google");
   await waitFor(() => expect(sent("POST", "/api/integrations/calendar/authorize")).toEqual([{ clientFile: { installed: { client_id: "1" } } }]));

@@ -1560,6 +1560,25 @@ export interface components {
             /** @description The sender's name. */
             fromName?: string | null;
         };
+        /** @description An email to be sent: `POST /api/email/send`, and what automations make of their texts. */
+        EmailMessage: {
+            /** @description Files that go with it, 20 MB together. */
+            attachments?: components["schemas"]["Attachment"][];
+            bcc?: components["schemas"]["Addresses"] | null;
+            cc?: components["schemas"]["Addresses"] | null;
+            /** @description The text with its looks. */
+            html?: string | null;
+            /** @description The same key again sends nothing new. */
+            idempotencyKey?: string | null;
+            /** @description Where answers go; else to the sender. */
+            replyTo?: string | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The text alone; derived from `html` where it is absent. */
+            text?: string | null;
+            /** @description Whom it goes to: `maria@example.com` or `Maria Petersen <maria@example.com>`. */
+            to: components["schemas"]["Addresses"];
+        };
         /** @description What is to be different: `PATCH /api/integrations/email`. */
         EmailPatch: {
             /** @description Where SendGrid is. Another scheme, host or port needs the key in the same request. */
@@ -3291,6 +3310,7 @@ export type DeliveryRow = components['schemas']['DeliveryRow'];
 export type Disconnected = components['schemas']['Disconnected'];
 export type EmailAccepted = components['schemas']['EmailAccepted'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
+export type EmailMessage = components['schemas']['EmailMessage'];
 export type EmailPatch = components['schemas']['EmailPatch'];
 export type EmailSent = components['schemas']['EmailSent'];
 export type EmailSetup = components['schemas']['EmailSetup'];
@@ -3993,7 +4013,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Message"];
+                "application/json": components["schemas"]["EmailMessage"];
             };
         };
         responses: {

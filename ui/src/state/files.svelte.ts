@@ -1,17 +1,16 @@
 // Files in the owner's own storage.
 
 import { achieve, asProblem, canUpload, Problem, upload } from "../api/client";
-import type { LinkToFile, ListedFile, ListedFiles, StoredFile } from "../api/coming-services";
-import type { Graceful } from "../api/schema";
+import type { FileGone, FileList, LinkToFile, ListedFile, ListedFiles, UploadedFile } from "../api/schema";
 import { live } from "./live.svelte";
 
 const AT = "/api/files";
 
 /** 404 where this engine stores no files. `prefix`: how the keys begin. */
-export const files = (prefix: () => string | null) => live<ListedFiles | Graceful>(() => `${AT}?${new URLSearchParams({ limit: "100", ...(prefix() ? { prefix: prefix() ?? "" } : {}) })}`, ["deliveries", "integrations"], { keep: true, pace: 1000 });
+export const files = (prefix: () => string | null) => live<FileList>(() => `${AT}?${new URLSearchParams({ limit: "100", ...(prefix() ? { prefix: prefix() ?? "" } : {}) })}`, ["deliveries", "integrations"], { keep: true, pace: 1000 });
 export const moreFiles = (prefix: string | null, cursor: string): Promise<ListedFiles> => achieve<ListedFiles>("GET", `${AT}?${new URLSearchParams({ limit: "100", cursor, ...(prefix ? { prefix } : {}) })}`);
 export const linkTo = (key: string, expiresIn: number): Promise<LinkToFile> => achieve<LinkToFile>("GET", `${AT}/url?${new URLSearchParams({ key, expiresIn: String(expiresIn) })}`);
-export const remove = (key: string): Promise<{ message: string }> => achieve<{ success: true; message: string }>("DELETE", `${AT}?${new URLSearchParams({ key })}`);
+export const remove = (key: string): Promise<FileGone> => achieve<FileGone>("DELETE", `${AT}?${new URLSearchParams({ key })}`);
 
 /** `ws_…/vouchers/…pdf` lies in "vouchers". */
 export const folderOf = (key: string): string => key.split("/").slice(1, -1).join("/");
@@ -41,7 +40,7 @@ export function uploads(stored: () => void) {
       if (folder) form.append("folder", folder);
       form.append("file", file, file.name);
       try {
-        const answer = await upload<StoredFile | Graceful>(AT, form, (bytes) => (one.sent = Math.min(bytes, one.size)), stop.signal);
+        const answer = await upload<UploadedFile>(AT, form, (bytes) => (one.sent = Math.min(bytes, one.size)), stop.signal);
         one.deliveryId = answer?.deliveryId;
         if (!answer) one.state = "stopped";
         else if ("gracefulFail" in answer) {

@@ -1,8 +1,8 @@
 // The services that the owner has an account with.
 
 import { achieve, ask, openLink } from "../api/client";
-import type { Calendars, Flow, FlowState, Preset } from "../api/coming-services";
-import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, OpenProblem, ProblemAction, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
+import type { Calendars, Flow, FlowState } from "../api/coming-services";
+import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, OpenProblem, Preset, ProblemAction, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
 import { t } from "../i18n/say";
 import { live } from "./live.svelte";
 import { to } from "./route.svelte";

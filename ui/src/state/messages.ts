@@ -1,8 +1,7 @@
 // Messages that the owner writes and sends by hand.
 
 import { ask } from "../api/client";
-import type { Draft, TextPreview, TextSent } from "../api/coming-services";
-import type { EmailAccepted, Graceful } from "../api/schema";
+import type { EmailMessage, EmailSent, SmsMessage, SmsPreview, SmsSent } from "../api/schema";
 
 /** One email goes into one request; whatever is larger is stored and sent as a link. */
 export const MOST_ATTACHED_BYTES = 700_000;
@@ -17,10 +16,10 @@ function keyOf(message: object): string {
 /** From here on the same words are another message. */
 export const sentAway = (): void => void (last = { said: "", key: "" });
 
-export const sendEmail = (message: Draft): Promise<EmailAccepted | Graceful> => ask("POST", "/api/email/send", { ...message, idempotencyKey: keyOf(message) });
-export const sendText = (message: { to: string; message: string }): Promise<TextSent | Graceful> => ask("POST", "/api/sms/send", { ...message, idempotencyKey: keyOf(message) });
+export const sendEmail = (message: EmailMessage): Promise<EmailSent> => ask("POST", "/api/email/send", { ...message, idempotencyKey: keyOf(message) });
+export const sendText = (message: SmsMessage): Promise<SmsSent> => ask("POST", "/api/sms/send", { ...message, idempotencyKey: keyOf(message) });
 /** What a text would take. Nothing is sent. */
-export const previewText = (to: string, message: string): Promise<TextPreview> => ask("POST", "/api/sms/preview", { ...(to.trim() ? { to } : {}), message });
+export const previewText = (to: string, message: string): Promise<SmsPreview> => ask("POST", "/api/sms/preview", { ...(to.trim() ? { to } : {}), message });
 
 /** Addresses as they are typed: parted by commas, semicolons or lines. */
 export const addresses = (typed: string): string[] => typed.split(/[,;\n]+/).map((one) => one.trim()).filter(Boolean);

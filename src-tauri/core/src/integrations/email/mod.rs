@@ -26,6 +26,7 @@ const LONGEST_KEY: usize = 255;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "schema", schema(as = EmailMessage))]
 pub struct Message {
     /// Whom it goes to: `maria@example.com` or `Maria Petersen <maria@example.com>`.
     pub to: Addresses,
