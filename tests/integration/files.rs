@@ -150,7 +150,8 @@ async fn every_naughty_string_is_a_name_that_comes_back_exact() {
         }
     }
     let mut expected = names;
-    listed.sort(); expected.sort();
+    listed.sort();
+    expected.sort();
     assert_eq!(listed, expected);
 }
 

@@ -1,8 +1,7 @@
 // The services that the owner has an account with.
 
 import { achieve, ask, openLink } from "../api/client";
-import type { Calendars, Flow, FlowState } from "../api/coming-services";
-import type { Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, OpenProblem, Preset, ProblemAction, Role, SavedIntegration, State, TestedIntegration, WhenPaused } from "../api/schema";
+import type { Authorized, CalendarList, Disconnected, Graceful, IntegrationKind, Integrations, IntegrationStanding, OpenProblem, Preset, ProblemAction, Role, SavedIntegration, SignIn, State, TestedIntegration, WhenPaused } from "../api/schema";
 import { t } from "../i18n/say";
 import { live } from "./live.svelte";
 import { to } from "./route.svelte";
@@ -34,10 +33,10 @@ export const disconnect = async (kind: Kind): Promise<string> => (await achieve<
 // ---- signing in
 
 /** The calendars there are to choose from. */
-export const calendars = () => live<Calendars | Graceful>(() => `${AT}/calendar/calendars`, ["integrations"]);
+export const calendars = () => live<CalendarList | Graceful>(() => `${AT}/calendar/calendars`, ["integrations"]);
 /** `clientFile`: a client of the owner's own, as Google's console gives it. */
-export const signIn = (clientFile?: unknown): Promise<Flow> => achieve<Flow>("POST", `${AT}/calendar/authorize`, clientFile === undefined ? {} : { clientFile });
-export const flow = (id: () => string | null) => live<FlowState>(() => (id() === null ? null : `${AT}/calendar/authorize/${id()}`), ["integrations"]);
+export const signIn = (clientFile?: unknown): Promise<Authorized> => achieve<Authorized>("POST", `${AT}/calendar/authorize`, clientFile === undefined ? {} : { clientFile });
+export const flow = (id: () => string | null) => live<SignIn>(() => (id() === null ? null : `${AT}/calendar/authorize/${id()}`), ["integrations"]);
 
 /** Follows a link to another site: in the owner's browser, wherever this page is. */
 export function follow(event: MouseEvent): void {

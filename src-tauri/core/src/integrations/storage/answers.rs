@@ -15,7 +15,7 @@ pub(crate) struct Stopped {
     /// What `Retry-After` said.
     pub(crate) retry_after: Option<String>,
     /// The provider's own words, for the folded details.
-    pub(crate) words: Option<String>,
+    pub(crate) words: Option<Box<str>>,
 }
 
 impl From<Failure> for Stopped {
@@ -64,8 +64,8 @@ pub(crate) fn judge(answer: Answer<'_>, now: Time) -> Stopped {
         failure: meaning(&answer, now),
         retry_after: answer.retry_after.map(str::to_owned),
         words: match (answer.code, answer.message) {
-            (Some(code), Some(message)) => Some(format!("{code}: {message}")),
-            (one, other) => one.or(other).map(str::to_owned),
+            (Some(code), Some(message)) => Some(format!("{code}: {message}").into()),
+            (one, other) => one.or(other).map(Into::into),
         },
     }
 }

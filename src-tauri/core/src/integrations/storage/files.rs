@@ -395,7 +395,7 @@ impl Hub {
             }
             Err(stopped) => {
                 ended.status = stopped.failure.args.status;
-                ended.response_body = stopped.words.map(String::into_bytes);
+                ended.response_body = stopped.words.map(|words| String::from(words).into_bytes());
                 ended.failure = Some(stopped.failure);
                 retry_after = stopped.retry_after;
             }

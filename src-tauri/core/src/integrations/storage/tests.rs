@@ -208,7 +208,8 @@ async fn odd_keys_make_the_round_trip() {
         let page = s3.list("k/", None, 1000).await.unwrap();
         let mut listed: Vec<_> = page.files.into_iter().map(|file| file.key).collect();
         let mut expected: Vec<_> = keys.map(str::to_owned).into();
-        listed.sort(); expected.sort();
+        listed.sort();
+        expected.sort();
         assert_eq!(listed, expected);
         for key in keys {
             s3.delete(key).await.unwrap();
