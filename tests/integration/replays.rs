@@ -1,11 +1,10 @@
 //! Many at once, again: counted before, sent in order, stopped, gone on with after a restart.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use serde_json::{Value, json};
 use signalbox_practice::{Behaviour, Receiver};
-use signalbox_tests::{Home, PATIENCE, Shop, pss_kib, say};
+use signalbox_tests::{PATIENCE, Shop, pss_kib, say};
 
 async fn receiver() -> Receiver {
     Receiver::start(([127, 0, 0, 1], 0)).await.unwrap()
@@ -448,9 +447,7 @@ fn old_log(shop: &Shop, rows: u32, webhook: &str) {
 
 #[tokio::test]
 async fn a_hundred_thousand_are_counted_within_moments_and_queued_at_flat_memory() {
-    // What the allocator keeps for each thread is not what a replay needs.
-    let home = Home::new().with("MALLOC_ARENA_MAX", "2");
-    let shop = Shop::on(Arc::new(home.serve())).await;
+    let shop = Shop::alone().await;
     let webhook = shop
         .webhook_with("http://127.0.0.1:9/", json!({"isActive": false}))
         .await;
