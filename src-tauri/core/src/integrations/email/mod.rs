@@ -1,5 +1,5 @@
 //! Email: what one looks like and what is wrong with it, and how it is set up. Pure; it is sent by
-//! [`sendgrid`].
+//! `sendgrid`.
 
 pub(crate) mod sendgrid;
 

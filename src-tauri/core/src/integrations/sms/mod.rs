@@ -1,5 +1,5 @@
 //! Texts: what one looks like and what is wrong with it, how large it is, and how they are set up.
-//! Pure; one is sent, looked for and followed by `send`, in the words of [`twilio`].
+//! Pure; one is sent, looked for and followed by `send`, in the words of `twilio`.
 
 pub(crate) mod number;
 pub(crate) mod progress;
