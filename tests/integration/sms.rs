@@ -656,7 +656,7 @@ async fn a_refused_token_is_not_saved_and_the_former_stays() {
         (
             json!({"authToken": "another"}),
             "credentials_rejected",
-            "no longer accepts your key",
+            "does not accept this key",
         ),
         (
             json!({"accountSid": Twilio::SUSPENDED}),

@@ -28,10 +28,12 @@ pub fn keep_files_private() {
 }
 
 /// Threads share two arenas of the C library instead of having up to eight for each core, of which
-/// every one keeps what its thread once needed. Call it before the first thread starts.
+/// every one keeps what its thread once needed; and what is large goes back to the system at once.
+/// Call it before the first thread starts.
 pub fn keep_memory_small() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
+        const LARGE_BYTES: libc::c_int = 256 * 1024;
         #[allow(
             unsafe_code,
             reason = "mallopt(3) has no safe form; it takes two numbers and reads no memory of ours"
@@ -39,6 +41,7 @@ pub fn keep_memory_small() {
         // SAFETY: no other thread runs yet; an option that is not known is refused, and nothing else happens.
         unsafe {
             libc::mallopt(libc::M_ARENA_MAX, 2);
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE_BYTES);
         }
     }
 }

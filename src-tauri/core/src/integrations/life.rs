@@ -716,7 +716,7 @@ pub(super) fn unproven(kind: Kind, failure: &Failure) -> bool {
 }
 
 pub(super) fn refused(kind: Kind, failure: &Failure) -> Configured {
-    let message = words::failure(kind, failure);
+    let message = words::refused_key(kind, failure);
     Configured::Refused(Refused {
         graceful: Graceful::ended(failure.code, message.clone()),
         message,

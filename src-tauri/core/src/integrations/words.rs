@@ -131,6 +131,17 @@ pub(crate) fn failure(kind: Kind, failure: &Failure) -> String {
     }
 }
 
+/// Why what was just entered was not saved: a new key never was accepted before.
+pub(crate) fn refused_key(kind: Kind, failure: &Failure) -> String {
+    match (failure.code, failure.args.detail) {
+        (Code::CredentialsRejected, None) => format!(
+            "{} does not accept this key. Copy it there once more, whole.",
+            kind.provider_name()
+        ),
+        _ => self::failure(kind, failure),
+    }
+}
+
 /// The same with the provider's own words, where it explained itself.
 pub(crate) fn failure_in_full(kind: Kind, failure: &Failure, body: Option<&[u8]>) -> String {
     let sentence = self::failure(kind, failure);
