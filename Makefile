@@ -14,7 +14,7 @@ run: packages window practice-home ## build and open the application on a practi
 	$(PRACTICE) $(TARGET)/debug/signalbox --practice
 
 serve: packages window practice-home ## the same without a window: engine and page in your browser
-	cargo build -p signalbox-cli --locked
+	cargo build $(CARGO_SELECTION) --bin signalctl
 	$(PRACTICE) $(TARGET)/debug/signalctl serve --practice --ui ui/dist
 
 test: ## everything a change must pass
