@@ -384,7 +384,7 @@ impl Asked {
 
     /// Asks for every row up to this one, however long that takes: for work, not for pages.
     pub(crate) fn all_up_to(mut self, bound: i64) -> Self {
-        self.within.1 = self.within.1.min(bound.saturating_add(1));
+        self.up_to(bound);
         self.looked_through = usize::MAX;
         self
     }

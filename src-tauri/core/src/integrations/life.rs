@@ -742,17 +742,15 @@ fn badly(
 
 fn went_well(kind: Kind, sent: bool) -> String {
     let who = kind.provider_name();
-    if kind == Kind::Calendar {
-        format!("{who} is connected, and lets entries be written.")
-    } else if sent {
-        format!("{who} took the test. Look whether it arrives.")
-    } else {
-        match kind {
-            Kind::Email => format!("{who} knows your key and lets it send."),
-            Kind::Storage => {
-                format!("{who} knows your key. A small file was stored there and deleted again.")
-            }
-            Kind::Sms | Kind::Calendar => format!("{who} knows your key."),
+    if sent {
+        return format!("{who} took the test. Look whether it arrives.");
+    }
+    match kind {
+        Kind::Email => format!("{who} knows your key and lets it send."),
+        Kind::Sms => format!("{who} knows your key."),
+        Kind::Calendar => format!("{who} is connected, and lets entries be written."),
+        Kind::Storage => {
+            format!("{who} knows your key. A small file was stored there and deleted again.")
         }
     }
 }
