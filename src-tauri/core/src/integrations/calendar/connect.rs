@@ -226,7 +226,8 @@ impl Hub {
         let stopped = self.sign_ins.begin(&flow, workspace, now);
         let (hub, id) = (self.clone(), flow.clone());
         tokio::spawn(async move {
-            let note = |mishap| hub.sign_ins.note(&id, mishap);
+            let (noting, noted) = (hub.clone(), id.clone());
+            let note = move |mishap| noting.sign_ins.note(&noted, mishap);
             let redeem = |code| hub.signed_in(&id, plan, code);
             let how =
                 sign_in::wait(listener, expected, sign_in::PATIENCE, stopped, note, redeem).await;

@@ -387,7 +387,8 @@ struct Port {
     expected: Expected,
     used: AtomicBool,
     first: mpsc::Sender<First>,
-    stray: mpsc::UnboundedSender<Mishap>,
+    /// Notes what was not for the sign-in.
+    note: Box<dyn Fn(Mishap) + Send + Sync>,
 }
 
 impl Port {
@@ -403,8 +404,8 @@ impl Port {
             Came::Else(status) => return page(status, "There is nothing here."),
             Came::Stray(status, mishap) => {
                 let response = page(status, &mishap.sentence());
-                // An error says that the sign-in has ended.
-                let _ = self.stray.send(mishap);
+                // Before the answer goes, so that who asks after it is told of it.
+                (self.note)(mishap);
                 return response;
             }
             Came::Code(code) => Ok(code),
@@ -439,15 +440,15 @@ pub(crate) async fn wait<F: Future<Output = Result<(), Mishap>>>(
     expected: Expected,
     patience: Duration,
     mut stop: oneshot::Receiver<()>,
-    note: impl Fn(Mishap),
+    note: impl Fn(Mishap) + Send + Sync + 'static,
     redeem: impl FnOnce(String) -> F,
 ) -> Result<(), Mishap> {
-    let ((first, mut came), (stray, mut strays)) = (mpsc::channel(1), mpsc::unbounded_channel());
+    let (first, mut came) = mpsc::channel(1);
     let port = Arc::new(Port {
         expected,
         used: AtomicBool::new(false),
         first,
-        stray,
+        note: Box::new(note),
     });
     let mut connections = JoinSet::new();
     let deadline = tokio::time::sleep(patience);
@@ -467,7 +468,6 @@ pub(crate) async fn wait<F: Future<Output = Result<(), Mishap>>>(
                 }
             }
             Some(_) = connections.join_next() => {}
-            Some(mishap) = strays.recv() => note(mishap),
             Some((first, tell)) = came.recv() => match (first, redeem.take()) {
                 (Ok(code), Some(redeem)) => redeeming = Some((Box::pin(redeem(code)), tell)),
                 (Err(mishap), _) => {
