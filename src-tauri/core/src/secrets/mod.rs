@@ -2,7 +2,7 @@
 //! Never in the database, never in plain text, never moved from one to the other silently.
 //!
 //! Key stores block for half a second, or for ever. So every call is made on one thread of its own
-//! and waited for at most [`DEADLINE`]; the rest of the house stays live. What was read once is
+//! and waited for only so long; the rest of the house stays live. What was read once is
 //! kept in memory.
 
 mod keychain;
@@ -20,8 +20,10 @@ use crate::config::SecretsPlace;
 use crate::ids::WorkspaceId;
 use crate::outcome::{Code, Failure, Trouble};
 
-/// How long a key store may take.
-pub const DEADLINE: Duration = Duration::from_secs(5);
+/// How long a key store may take: one that hangs, hangs for ever.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// How long the vault may take: it computes, and a busy machine only makes that slower.
+const VAULT_DEADLINE: Duration = Duration::from_secs(60);
 /// The largest secret, in bytes: what Windows' Credential Manager takes.
 pub const MAX_BYTES: usize = 2_560;
 
@@ -221,7 +223,11 @@ impl Secrets {
         });
         self.thread()
             .and_then(|thread| thread.send(work).map_err(|_| SecretError::Unavailable))?;
-        match tokio::time::timeout(DEADLINE, answered).await {
+        let deadline = match self.place {
+            SecretsPlace::Vault { .. } => VAULT_DEADLINE,
+            SecretsPlace::Keychain => DEADLINE,
+        };
+        match tokio::time::timeout(deadline, answered).await {
             Err(_) => Err(SecretError::Timeout),
             Ok(Err(_)) => Err(SecretError::Unavailable),
             Ok(Ok(result)) => result,
