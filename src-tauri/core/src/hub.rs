@@ -158,6 +158,7 @@ impl Hub {
                         created_at: now,
                     };
                     db::workspaces::insert(tx.conn(), &first)?;
+                    automations::starter::arrive(tx.conn(), first.id, now)?;
                 }
                 Ok(())
             })

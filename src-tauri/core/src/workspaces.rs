@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::automations::{QuietHours, USUAL_LIMIT};
+use crate::automations::{QuietHours, USUAL_LIMIT, starter};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::{self, Tx};
@@ -182,6 +182,7 @@ impl Hub {
             .write(move |tx| {
                 taken(tx, &workspace.name, None)?;
                 db::workspaces::insert(tx.conn(), &workspace)?;
+                starter::arrive(tx.conn(), workspace.id, workspace.created_at)?;
                 tx.announce(None, Topic::Workspaces);
                 Ok(workspace)
             })
@@ -217,9 +218,8 @@ impl Hub {
                 check(&workspace)?;
                 taken(tx, &workspace.name, Some(id))?;
                 db::workspaces::update(tx.conn(), &workspace)?;
-                // Texts name it, and its zone; what was read before the commit is not kept.
-                automations.forget();
-                tx.after_commit(move || automations.forget());
+                // Texts name it, and its zone.
+                automations.forget_with(tx);
                 tx.announce(None, Topic::Workspaces);
                 Ok(workspace)
             })

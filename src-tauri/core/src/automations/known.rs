@@ -11,11 +11,12 @@ use rusqlite::Connection;
 use super::plan::{Business, Happened, Plan, Ready, plan};
 use crate::clock::Time;
 use crate::condition::Condition;
-use crate::db;
+use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::events::Checked;
 use crate::hub::Hub;
 use crate::ids::{EventId, WorkspaceId};
+use crate::integrations::{Kind, Settings};
 
 /// What is kept at hand, and how often it was changed.
 #[derive(Debug, Default)]
@@ -45,6 +46,14 @@ pub(crate) struct Made {
 impl Known {
     fn kept(&self) -> MutexGuard<'_, HashMap<WorkspaceId, Arc<Snapshot>>> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Forgets all, now and once what is being changed is there.
+    pub(crate) fn forget_with(self: &Arc<Self>, tx: &mut Tx<'_>) {
+        self.forget();
+        let known = self.clone();
+        // What was read before the commit is not kept either.
+        tx.after_commit(move || known.forget());
     }
 
     fn now(&self) -> u64 {
@@ -105,8 +114,13 @@ impl Known {
 pub(crate) fn business(conn: &Connection, workspace: WorkspaceId) -> Result<Business> {
     let found =
         db::workspaces::get(conn, workspace)?.ok_or_else(|| Error::not_found("workspace"))?;
+    let email = match db::integrations::get(conn, workspace, Kind::Email)?.map(|row| row.settings) {
+        Some(Settings::Email(settings)) => Some(settings.from_email),
+        _ => None,
+    };
     Ok(Business {
         workspace,
+        email,
         zone: TimeZone::get(&found.timezone).unwrap_or(TimeZone::UTC),
         name: found.name,
         timezone: found.timezone,

@@ -9,12 +9,14 @@
 
 mod anew;
 mod check;
+mod grammar;
 pub(crate) mod known;
 pub(crate) mod plan;
 mod preview;
 pub(crate) mod queue;
 
 mod render;
+pub(crate) mod starter;
 pub(crate) mod store;
 pub(crate) mod template;
 mod when;

@@ -19,6 +19,8 @@ use crate::integrations::Kind;
 pub(crate) struct Business {
     pub(crate) workspace: WorkspaceId,
     pub(crate) name: String,
+    /// What its emails come from, once that is set up.
+    pub(crate) email: Option<String>,
     pub(crate) timezone: String,
     pub(crate) zone: TimeZone,
     pub(crate) quiet_hours: Option<QuietHours>,
@@ -168,6 +170,7 @@ pub(crate) fn of_one(
         occurred_at: event.occurred_at,
         data,
         workspace: &business.name,
+        email: business.email.as_deref(),
         timezone: &business.timezone,
         now,
     };

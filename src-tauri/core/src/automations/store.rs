@@ -344,10 +344,7 @@ fn found(
 
 /// What follows from any change: what is known by heart is learned anew.
 fn changed(tx: &mut Tx<'_>, workspace: WorkspaceId, known: &std::sync::Arc<super::known::Known>) {
-    known.forget();
-    let known = known.clone();
-    // What was read before the commit is not kept either.
-    tx.after_commit(move || known.forget());
+    known.forget_with(tx);
     tx.announce(Some(workspace), Topic::Automations);
 }
 

@@ -19,6 +19,7 @@ use minijinja::{
 };
 use serde_json::{Map, Value};
 
+use super::grammar;
 use crate::clock::Time;
 
 /// The longest text that is made, in bytes.
@@ -33,6 +34,8 @@ const MOST_NAMED: usize = 32;
 const STAND_IN: &str = "\u{1a}";
 /// Where the filters find the zone: a name that no template can say.
 const ZONE: &str = "the zone";
+/// Where `tojson` finds the data as it was handed in, blanks and all.
+const ORIGINAL: &str = "the data";
 
 /// What a text may name.
 pub(crate) struct Scene<'a> {
@@ -42,6 +45,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) occurred_at: Time,
     pub(crate) data: &'a Value,
     pub(crate) workspace: &'a str,
+    /// Where the business gets its mail: what its emails come from.
+    pub(crate) email: Option<&'a str>,
     pub(crate) timezone: &'a str,
     pub(crate) now: Time,
 }
@@ -88,31 +93,18 @@ pub(crate) fn check(source: &str) -> Result<(), Mistake> {
             message: "This text is longer than 128 KiB. Make it shorter.".into(),
         });
     }
-    if let Some((at, word)) = forbidden(source) {
+    if let Some((at, message)) = grammar::refuse(source, &FILTERS) {
         let (line, column) = place(source, at);
         return Err(Mistake {
             line,
             column,
-            message: format!(
-                "“{word}” cannot be used here: a text names values, repeats over lists and asks “if”."
-            ),
+            message,
         });
     }
     PLAIN
         .template_from_str(source)
-        .map_err(|refusal| mistake(source, &refusal))?;
-    // The parser does not ask whether a filter exists.
-    for (at, name) in filters_of(source) {
-        if !FILTERS.contains(&name) {
-            let (line, column) = place(source, at);
-            return Err(Mistake {
-                line,
-                column,
-                message: unknown_filter(name),
-            });
-        }
-    }
-    Ok(())
+        .map(drop)
+        .map_err(|refusal| mistake(source, &refusal))
 }
 
 /// Makes a text.
@@ -160,7 +152,7 @@ pub(crate) fn render(source: &str, escape: Escape, scene: &Scene<'_>) -> Result<
 }
 
 /// The filters there are.
-const FILTERS: [&str; 20] = [
+const FILTERS: [&str; 21] = [
     "capitalize",
     "date",
     "datetime",
@@ -179,6 +171,7 @@ const FILTERS: [&str; 20] = [
     "sort",
     "time",
     "title",
+    "tojson",
     "trim",
     "upper",
 ];
@@ -196,6 +189,14 @@ fn environment(escape: AutoEscape) -> Environment<'static> {
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => Err(refused(
             "these are several values; name one of them, or repeat over them with “for”",
         )),
+        // A default that is missing itself.
+        ValueKind::Undefined | ValueKind::None => Err(ErrorKind::UndefinedError.into()),
+        ValueKind::Bool => Ok(out.write_str(if value.is_true() { "yes" } else { "no" })?),
+        // 85, not 85.0.
+        ValueKind::Number if !value.is_integer() => match f64::try_from(value.clone()) {
+            Ok(number) => Ok(write!(out, "{number}")?),
+            Err(_) => escape_formatter(out, state, value),
+        },
         _ => escape_formatter(out, state, value),
     });
     environment.set_fuel(Some(FUEL));
@@ -222,10 +223,13 @@ fn environment(escape: AutoEscape) -> Environment<'static> {
     environment.add_filter("datetime", datetime);
     environment.add_filter("money", money);
     environment.add_filter("phone", phone);
+    environment.add_filter("tojson", tojson);
     environment.add_test("defined", tests::is_defined);
     environment.add_test("undefined", tests::is_undefined);
     environment.add_test("string", tests::is_string);
     environment.add_test("number", tests::is_number);
+    environment.add_test("sequence", tests::is_sequence);
+    environment.add_test("mapping", tests::is_mapping);
     environment.add_test("eq", tests::is_eq);
     environment.add_test("in", tests::is_in);
     environment
@@ -283,10 +287,14 @@ fn context(data: &Value, scene: &Scene<'_>) -> Shown {
     all.insert(ZONE.into(), zone.into());
     all.insert("event".into(), event.into());
     all.insert("data".into(), data.clone());
-    all.insert(
-        "workspace".into(),
-        serde_json::json!({"name": scene.workspace, "timezone": scene.timezone}),
-    );
+    all.insert(ORIGINAL.into(), scene.data.clone());
+    let mut workspace = Map::new();
+    workspace.insert("name".into(), scene.workspace.into());
+    workspace.insert("timezone".into(), scene.timezone.into());
+    if let Some(email) = scene.email {
+        workspace.insert("email".into(), email.into());
+    }
+    all.insert("workspace".into(), workspace.into());
     all.insert("now".into(), scene.now.to_string().into());
     Shown::from_serialize(all)
 }
@@ -312,7 +320,7 @@ fn name_at(source: &str, range: Range<usize>) -> String {
 /// All paths with a dot that a template names.
 fn paths_of(source: &str) -> impl Iterator<Item = &str> {
     insides(source)
-        .flat_map(|(_, inside, _)| {
+        .flat_map(|(_, inside)| {
             inside.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '.'))
         })
         .filter(|word| word.contains('.') && !word.starts_with(|c: char| c.is_ascii_digit()))
@@ -367,7 +375,7 @@ fn mistake(source: &str, refusal: &Refusal) -> Mistake {
     let detail = refusal.detail().unwrap_or_default();
     let is_open = detail.contains("unexpected end of input");
     let (line, column) = match (refusal.range(), insides(source).last()) {
-        (_, Some((begins, ..))) if is_open => place(source, begins - 2),
+        (_, Some((begins, _))) if is_open => place(source, begins - 2),
         (Some(Range { start, .. }), _) => place(source, start),
         (None, _) => (refusal.line().unwrap_or(1), 1),
     };
@@ -394,17 +402,8 @@ fn mistake(source: &str, refusal: &Refusal) -> Mistake {
     }
 }
 
-fn unknown_filter(name: &str) -> String {
-    let known = FILTERS.iter().filter(|known| known.len() > 1);
-    let all: Vec<&str> = known.copied().collect();
-    format!(
-        "There is no filter “{name}”. There are: {}.",
-        all.join(", ")
-    )
-}
-
 /// The insides of `{{ … }}` and `{% … %}`, each with where it begins.
-fn insides(source: &str) -> impl Iterator<Item = (usize, &str, bool)> {
+fn insides(source: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut from = 0;
     std::iter::from_fn(move || {
         let rest = source.get(from..)?;
@@ -423,51 +422,8 @@ fn insides(source: &str) -> impl Iterator<Item = (usize, &str, bool)> {
         let begins = from + start;
         from = (begins + length + 2).min(source.len() + 1);
         let inside = inside.get(..length)?;
-        Some((
-            begins,
-            if opened.1 == "{#" { "" } else { inside },
-            opened.1 == "{%",
-        ))
+        Some((begins, if opened.1 == "{#" { "" } else { inside }))
     })
-}
-
-/// A word that would let a text grow, or lead out of it.
-fn forbidden(source: &str) -> Option<(usize, &str)> {
-    insides(source).find_map(|(at, inside, is_block)| {
-        let word = inside.trim_start_matches(['-', '+']).trim_start();
-        let word = word.split(|c: char| !c.is_alphabetic()).next()?;
-        let ok = [
-            "if", "elif", "else", "endif", "for", "endfor", "raw", "endraw", "",
-        ];
-        (is_block && !ok.contains(&word)).then_some((at, word))
-    })
-}
-
-/// The filters that a text names: what follows a bar outside of quotes.
-fn filters_of(source: &str) -> Vec<(usize, &str)> {
-    let mut found = Vec::new();
-    for (at, inside, _) in insides(source) {
-        let mut quote = None;
-        for (index, c) in inside.char_indices() {
-            match (quote, c) {
-                (None, '"' | '\'') => quote = Some(c),
-                (Some(open), _) if open == c => quote = None,
-                (None, '|') => {
-                    let after = inside.get(index + 1..).unwrap_or_default();
-                    let name = after.trim_start();
-                    let begins = at + index + 1 + (after.len() - name.len());
-                    let end = name
-                        .find(|c: char| !c.is_alphanumeric() && c != '_')
-                        .unwrap_or(name.len());
-                    if let Some(name) = name.get(..end).filter(|name| !name.is_empty()) {
-                        found.push((begins, name));
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-    found
 }
 
 fn refused(message: impl Into<String>) -> Refusal {
@@ -482,13 +438,14 @@ fn given(value: &Shown) -> Result<&Shown, Refusal> {
     }
 }
 
-/// The value, or what stands there where it is missing; without an argument nothing does.
-fn default(value: &Shown, instead: Option<Shown>) -> Shown {
+/// The value, or what stands there where it is missing (which may be missing itself); without an
+/// argument nothing does.
+fn default(value: &Shown, instead: Rest<Shown>) -> Shown {
     let is_blank = value.is_undefined()
         || value.is_none()
         || value.as_str().is_some_and(|text| text.trim().is_empty());
     match is_blank {
-        true => instead.unwrap_or_else(|| Shown::from("")),
+        true => instead.first().cloned().unwrap_or_else(|| Shown::from("")),
         false => value.clone(),
     }
 }
@@ -583,6 +540,17 @@ fn money(value: &Shown, currency: Option<String>, named: Kwargs) -> Result<Strin
     Ok(format!("{sign}{before}{grouped}{rest}{after}"))
 }
 
+/// A value as JSON; the data as a whole as it was handed in, without what was left out as blank.
+fn tojson(state: &State<'_, '_>, value: &Shown) -> Result<String, Refusal> {
+    let value = given(value)?;
+    let original = match state.lookup("data") {
+        Some(data) if data == *value => state.lookup(ORIGINAL),
+        _ => None,
+    };
+    serde_json::to_string(original.as_ref().unwrap_or(value))
+        .map_err(|_| refused("this value cannot be written as JSON"))
+}
+
 /// A phone number as people write it: `+49 30 901820`. What is none stays as it is.
 fn phone(value: &Shown, rest: Rest<Shown>) -> Result<String, Refusal> {
     if !rest.is_empty() {
@@ -613,6 +581,7 @@ mod tests_of_texts {
             occurred_at: Time::from_ms(1_795_493_359_000),
             data,
             workspace: "Salon Rosa",
+            email: None,
             timezone: "Europe/Berlin",
             now: Time::from_ms(1_795_493_359_000),
         }
@@ -727,8 +696,8 @@ mod tests_of_texts {
         for (source, line, column, says) in [
             ("Hello {{ customer.name", 1, 7, "not closed"),
             ("Hello\n{{ name | shout }}", 2, 11, "no filter “shout”"),
-            ("a\nb {% set x = 1 %}", 2, 5, "“set” cannot be used"),
-            ("{% include 'x' %}", 1, 3, "“include” cannot be used"),
+            ("a\nb {% set x = 1 %}", 2, 6, "“set” cannot be used"),
+            ("{% include 'x' %}", 1, 4, "“include” cannot be used"),
             ("{% if x %}yes", 1, 1, "not closed"),
             ("{{ 1 + }}", 1, 8, "cannot be read"),
         ] {
@@ -751,6 +720,63 @@ mod tests_of_texts {
                 panic!("{source}: {:?}", plain(source, &booking()));
             };
             assert!(mistake.message.contains(says), "{source}: {mistake:?}");
+        }
+    }
+
+    #[test]
+    fn members_keep_their_order_and_values_read_as_people_write_them() {
+        let data: Value = serde_json::from_str(
+            r#"{"fields": {"b": 1.0, "a": true, "c": 1.25, "d": 12345678901}}"#,
+        )
+        .unwrap();
+        assert_eq!(
+            plain(
+                "{% for name, value in fields | items %}{{ name }}={{ value }} {% endfor %}",
+                &data
+            )
+            .as_deref(),
+            Ok("b=1 a=yes c=1.25 d=12345678901 ")
+        );
+        assert_eq!(
+            plain("{{ data | tojson }}", &data).as_deref(),
+            Ok(r#"{"fields":{"b":1.0,"a":true,"c":1.25,"d":12345678901}}"#)
+        );
+    }
+
+    #[test]
+    fn a_default_that_is_missing_too_is_missing() {
+        let missing = Err(Trouble::Missing(vec!["name".into()]));
+        assert_eq!(plain("{{ name | default(sku) }}", &json!({})), missing);
+        assert_eq!(
+            plain("{{ name | default(sku) }}", &json!({"sku": 7})).as_deref(),
+            Ok("7")
+        );
+    }
+
+    #[test]
+    fn what_nests_too_deep_is_refused_and_ends_no_program() {
+        for source in [
+            format!("{{{{ a{} }}}}", " ~ a".repeat(30_000)),
+            format!("{{{{ a{} }}}}", "|upper".repeat(20_000)),
+            format!("{{{{ {}a }}}}", "not ".repeat(30_000)),
+            format!("{{{{ {}a{} }}}}", "(".repeat(60_000), ")".repeat(60_000)),
+            format!("{{{{ a{} }}}}", ".a".repeat(60_000)),
+            format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(10_000)),
+            "{% if a %}".repeat(10_000) + &"{% endif %}".repeat(1),
+        ] {
+            assert!(check(&source).is_err(), "{}", &source[..40]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_multiplied_before_it_can_be_stopped() {
+        for source in [
+            "{{ 'x' * 90000000 }}",
+            "{{ ('x' * 90000000) | upper }}",
+            "{% for a in ['x' * 90000000] %}{% endfor %}",
+            "{{ '}} {# ' }}{% set x = 1 %}{# #}",
+        ] {
+            assert!(check(source).is_err(), "{source}");
         }
     }
 

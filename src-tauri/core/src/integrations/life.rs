@@ -430,11 +430,13 @@ impl Hub {
             self.access.forget(workspace).await;
         }
         let _altering = self.altering_items.lock().await;
+        let automations = self.automations.clone();
         let held = self
             .db
             .write(move |tx| {
                 db::integrations::get(tx.conn(), workspace, kind)?.ok_or_else(|| unknown(kind))?;
                 db::integrations::delete(tx.conn(), workspace, kind)?;
+                automations.forget_with(tx);
                 let endpoint = kind.endpoint(workspace);
                 let held = db::deliveries::hold_all(tx.conn(), &endpoint, Reason::NeedsSetup)?;
                 tx.announce(Some(workspace), Topic::Integrations);
@@ -499,10 +501,13 @@ impl Hub {
     ) -> Result<Configured> {
         let kind = settings.kind();
         let (now, lanes, tested) = (self.now(), self.lanes.clone(), result.clone());
+        let automations = self.automations.clone();
         let released = self
             .db
             .write(move |tx| {
                 db::integrations::save(tx.conn(), workspace, &settings, now)?;
+                // Texts name the sender.
+                automations.forget_with(tx);
                 db::integrations::switch(tx.conn(), workspace, kind, switches)?;
                 db::integrations::tested(tx.conn(), workspace, kind, now, &tested)?;
                 tx.announce(Some(workspace), Topic::Integrations);
@@ -531,12 +536,15 @@ impl Hub {
         switches: Switches,
     ) -> Result<Configured> {
         let (now, lanes, kind) = (self.now(), self.lanes.clone(), settings.kind());
+        let automations = self.automations.clone();
         let released = self
             .db
             .write(move |tx| {
                 let row = db::integrations::get(tx.conn(), workspace, kind)?
                     .ok_or_else(|| unknown(kind))?;
                 db::integrations::save(tx.conn(), workspace, &settings, now)?;
+                // Texts name the sender.
+                automations.forget_with(tx);
                 db::integrations::switch(tx.conn(), workspace, kind, switches)?;
                 tx.announce(Some(workspace), Topic::Integrations);
                 let mut released = switched(tx, workspace, kind, switches, now, &lanes)?;
