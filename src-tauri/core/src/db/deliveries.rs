@@ -72,38 +72,39 @@ pub(crate) struct DeliveryRecord {
     pub(crate) purged_at: Option<Time>,
 }
 
-const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who FROM deliveries d
-  JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
+/// The columns of a [`DeliveryRecord`], in the order in which [`record`] reads them: by their place,
+/// for a name is looked for among all columns of every row.
+const SELECT: &str = "SELECT d.seq, d.id, e.id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, w.name, d.status, d.status_reason, d.is_test, d.replay_of,
+    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at
+  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     Ok(DeliveryRecord {
-        seq: row.get("seq")?,
-        id: row.get("id")?,
-        event_id: row.get("event_id")?,
-        channel: row.get("channel")?,
-        endpoint: row.get("endpoint")?,
-        event_type: row.get("event_type")?,
-        subject: row.get("subject")?,
-        recipient: row.get("recipient")?,
-        who: row.get("who")?,
-        status: row.get("status")?,
-        reason: row.get("status_reason")?,
-        test: row.get("is_test")?,
-        replay_of: row.get("replay_of")?,
-        due_at: row.get("due_at")?,
-        after_earlier: row.get("after_earlier")?,
-        attempts: row.get("attempts")?,
-        status_code: row.get("status_code")?,
-        failure: super::webhooks::failure(row, "code", "args")?,
-        duration_ms: row
-            .get::<_, Option<i64>>("duration_ms")?
-            .map(i64::cast_unsigned),
-        created_at: row.get("created_at")?,
-        finished_at: row.get("finished_at")?,
-        delivered_at: row.get("delivered_at")?,
-        provider_id: row.get("provider_id")?,
-        leased: row.get::<_, Option<u32>>("lease")?.is_some(),
-        purged_at: row.get("purged_at")?,
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        event_id: row.get(2)?,
+        channel: row.get(3)?,
+        endpoint: row.get(4)?,
+        event_type: row.get(5)?,
+        subject: row.get(6)?,
+        recipient: row.get(7)?,
+        who: row.get(8)?,
+        status: row.get(9)?,
+        reason: row.get(10)?,
+        test: row.get(11)?,
+        replay_of: row.get(12)?,
+        due_at: row.get(13)?,
+        after_earlier: row.get(14)?,
+        attempts: row.get(15)?,
+        status_code: row.get(16)?,
+        failure: super::webhooks::failure(row, 17, 18)?,
+        duration_ms: row.get::<_, Option<i64>>(19)?.map(i64::cast_unsigned),
+        created_at: row.get(20)?,
+        finished_at: row.get(21)?,
+        delivered_at: row.get(22)?,
+        provider_id: row.get(23)?,
+        leased: row.get(24)?,
+        purged_at: row.get(25)?,
     })
 }
 
@@ -588,6 +589,21 @@ pub(crate) fn of_event(
 pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<DeliveryRecord>> {
     let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.seq = ?"))?;
     Ok(statement.query_row([seq], record).optional()?)
+}
+
+/// Each of the deliveries with these row numbers, in their order, one at a time.
+pub(crate) fn each(
+    conn: &Connection,
+    seqs: &[i64],
+    mut take: impl FnMut(DeliveryRecord) -> Result<()>,
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.seq = ?"))?;
+    for seq in seqs {
+        if let Some(found) = statement.query_row([seq], record).optional()? {
+            take(found)?;
+        }
+    }
+    Ok(())
 }
 
 /// Some deliveries of an endpoint.
