@@ -187,28 +187,39 @@ pub(crate) struct Due {
     pub(crate) trigger: Trigger,
 }
 
-/// Due deliveries of an endpoint, longest due first.
+/// Due deliveries of an endpoint, longest due first; what a replay queued comes after the rest.
 pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) -> Result<Vec<Due>> {
     let mut statement = conn.prepare_cached(
-        "SELECT seq, subject, after_earlier, attempts, trigger FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+        "SELECT seq, subject, after_earlier, attempts, trigger FROM deliveries WHERE endpoint = ? AND status = 'pending' AND (replay IS NOT NULL) = ? AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
     )?;
-    let rows = statement.query_map(params![endpoint, now, limit as i64], |r| {
-        Ok(Due {
-            seq: r.get(0)?,
-            subject: r.get(1)?,
-            after_earlier: r.get(2)?,
-            attempts: r.get(3)?,
-            trigger: r.get(4)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut found = Vec::new();
+    for replayed in [false, true] {
+        let room = limit - found.len();
+        if room == 0 {
+            break;
+        }
+        let rows = statement.query_map(params![endpoint, replayed, now, room as i64], |r| {
+            Ok(Due {
+                seq: r.get(0)?,
+                subject: r.get(1)?,
+                after_earlier: r.get(2)?,
+                attempts: r.get(3)?,
+                trigger: r.get(4)?,
+            })
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+    }
+    Ok(found)
 }
 
 /// When the next delivery of an endpoint is due.
 pub(crate) fn next_due(conn: &Connection, endpoint: &str) -> Result<Option<Time>> {
     Ok(conn
         .prepare_cached(
-            "SELECT min(due_at) FROM deliveries WHERE endpoint = ? AND status = 'pending'",
+            "SELECT min(at) FROM (SELECT min(due_at) AS at FROM deliveries WHERE endpoint = ?1 AND status = 'pending' AND (replay IS NOT NULL) = 0
+               UNION ALL SELECT min(due_at) FROM deliveries WHERE endpoint = ?1 AND status = 'pending' AND (replay IS NOT NULL) = 1)",
         )?
         .query_row([endpoint], |r| r.get(0))?)
 }
