@@ -19,7 +19,7 @@ use crate::words::{Words, fact};
 
 /// "sgbs", and the shape of the tables: another number is read anew.
 const APPLICATION_ID: i32 = 0x7367_6273;
-const SHAPE: i64 = 1;
+const SHAPE: i64 = 2;
 /// Rows that one transaction of the index takes.
 const BATCH: usize = 500;
 /// News are gathered for so long before they are looked at.
@@ -701,7 +701,7 @@ pub(super) fn delivery_words(
 ) -> Result<Option<(Words, Status)>> {
     use crate::deliveries::Channel;
     let mut statement = main.prepare_cached(
-        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts
+        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.status_reason
          FROM deliveries d LEFT JOIN webhooks w ON w.id = d.endpoint WHERE d.seq = ?",
     )?;
     let mut rows = statement.query([seq])?;
@@ -735,6 +735,11 @@ pub(super) fn delivery_words(
         if let Some(subject) = &subject {
             words.add_fact(fact(workspace, "subject", subject));
         }
+        if let Status::Failed | Status::Held | Status::Skipped | Status::Cancelled = status {
+            let reason = row.get_ref(13)?.as_str_or_null();
+            let reason = reason.map_err(rusqlite::Error::from)?.unwrap_or("none");
+            words.add_fact(fact(workspace, "reason", reason));
+        }
     }
     words.add(&recipient);
     words.add(subject.as_deref().unwrap_or_default());
@@ -752,7 +757,7 @@ pub(super) fn delivery_words(
                 words.add(&error);
             }
         }
-    } else if let Some(failure) = super::webhooks::failure(row, "code", "args")? {
+    } else if let Some(failure) = super::webhooks::failure(row, 9, 10)? {
         words.add(&crate::explain::failed(channel, &failure, &who));
     }
     Ok(Some((words, status)))
