@@ -15,7 +15,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::deliveries::{Channel, DeliveryRow, Status};
+use crate::deliveries::{Channel, DeliveryRow, Reason, Status};
 use crate::explain::{self, Role, Shape, State, count};
 use crate::ids::WebhookId;
 use crate::integrations::{Kind, Link};
@@ -84,6 +84,10 @@ pub struct OpenProblem {
 pub struct ProblemFilter {
     /// Statuses with commas.
     pub status: String,
+    /// Where failures are among them: their reasons with commas. Those that were sent again since
+    /// are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     /// The webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_id: Option<WebhookId>,
@@ -449,6 +453,12 @@ impl Draft {
         .into_iter()
         .flatten()
         .collect();
+        // What was given up and sent again since is told by its new delivery.
+        let status_reason = match (statuses.contains(&Status::Failed.as_str()), self.waiting) {
+            (false, _) => None,
+            (true, 0) => Some("none".to_owned()),
+            (true, _) => Some(format!("none,{}", Reason::Paused.as_str())),
+        };
         OpenProblem {
             id: id(self.cause, self.whose),
             cause: self.cause,
@@ -475,6 +485,7 @@ impl Draft {
             first: Vec::new(),
             filter: ProblemFilter {
                 status: statuses.join(","),
+                status_reason,
                 webhook_id,
                 channel: self.whose.kind().map(Kind::channel),
                 test: false,
@@ -714,6 +725,7 @@ mod tests {
         assert_eq!(all[0].buttons[0].label, "Send the 212");
         assert!(all[0].buttons[0].primary);
         assert_eq!(all[0].filter.status, "held,failed");
+        assert_eq!(all[0].filter.status_reason.as_deref(), Some("none,paused"));
     }
 
     #[test]
