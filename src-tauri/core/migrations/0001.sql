@@ -4,7 +4,9 @@ CREATE TABLE workspaces (
   id         TEXT PRIMARY KEY,
   name       TEXT NOT NULL UNIQUE COLLATE NOCASE,
   timezone   TEXT NOT NULL,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- The one to try things out in: nothing of it leaves this computer.
+  is_practice INTEGER NOT NULL DEFAULT 0 CHECK (is_practice IN (0, 1))
 ) STRICT;
 
 CREATE TABLE settings (

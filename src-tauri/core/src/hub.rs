@@ -45,6 +45,8 @@ pub struct Hub {
     pub(crate) access: calendar::access::Access,
     pub(crate) sign_ins: calendar::sign_in::Flows,
     pub(crate) seen: Seen,
+    /// The stand-ins of practice mode, while it runs.
+    pub(crate) practice: std::sync::OnceLock<crate::practice::Practice>,
     changes: Changes,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
     serving: Mutex<Serving>,
@@ -123,6 +125,7 @@ impl Hub {
             access: calendar::access::Access::default(),
             sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
+            practice: std::sync::OnceLock::new(),
             changes,
             declared: Mutex::default(),
             serving: Mutex::default(),
@@ -151,6 +154,7 @@ impl Hub {
                         name: FIRST_NAME.into(),
                         timezone: own_zone(),
                         created_at: now,
+                        is_practice: false,
                     };
                     db::workspaces::insert(tx.conn(), &first)?;
                 }

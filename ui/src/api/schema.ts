@@ -3230,6 +3230,8 @@ export interface components {
             createdAt: components["schemas"]["Time"];
             /** @description Its id. */
             id: components["schemas"]["WorkspaceId"];
+            /** @description Whether it is the one to try things out in, from which nothing leaves this computer. */
+            isPractice: boolean;
             /** @description Its name, the only one of this spelling. */
             name: string;
             /** @description IANA name; days and times in words are in this zone. */

@@ -12,6 +12,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Workspace> {
         name: row.get("name")?,
         timezone: row.get("timezone")?,
         created_at: row.get("created_at")?,
+        is_practice: row.get("is_practice")?,
     })
 }
 
@@ -47,8 +48,13 @@ pub(crate) fn insert(conn: &Connection, new: &Workspace) -> Result<()> {
 
 pub(crate) fn update(conn: &Connection, changed: &Workspace) -> Result<()> {
     conn.execute(
-        "UPDATE workspaces SET name = ?, timezone = ? WHERE id = ?",
-        params![changed.name, changed.timezone, changed.id],
+        "UPDATE workspaces SET name = ?, timezone = ?, is_practice = ? WHERE id = ?",
+        params![
+            changed.name,
+            changed.timezone,
+            changed.is_practice,
+            changed.id
+        ],
     )?;
     Ok(())
 }
