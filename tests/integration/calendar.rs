@@ -1035,6 +1035,19 @@ async fn limits_are_waited_for_and_a_lost_calendar_needs_the_owner() {
         "{answer}"
     );
     assert_eq!(standing(&shop).await["state"]["word"], "Needs you, 3 held");
+    let problem = shop.full.get("/api/problems").await.is(200)["problems"][0].clone();
+    assert_eq!(
+        problem["actions"],
+        json!(["choose_calendar", "release", "told_them", "dismiss"]),
+        "{problem}"
+    );
+    let path = format!("/api/problems/{}/resolve", problem["id"].as_str().unwrap());
+    let choose = json!({"action": "choose_calendar"});
+    let where_to = shop.full.post(&path, &choose).await.is_problem(409);
+    assert!(
+        where_to["detail"].as_str().unwrap().contains("calendars"),
+        "{where_to}"
+    );
     let chosen = shop
         .full
         .patch(

@@ -961,8 +961,8 @@ export interface components {
         Attachment: {
             /** @description Its bytes. */
             contentBase64?: string | null;
-            /** @description `application/pdf` */
-            contentType: string;
+            /** @description `application/pdf`; where it is absent, the ending of its name says what it is. */
+            contentType?: string;
             /** @description What it is called. */
             filename: string;
             /** @description The key of a stored file, instead of its bytes. */
@@ -2241,7 +2241,7 @@ export interface components {
          * @description What can be done about a problem.
          * @enum {string}
          */
-        ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
+        ProblemAction: "reconnect" | "replace_key" | "choose_calendar" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
             channel?: components["schemas"]["Channel"] | null;
@@ -3472,7 +3472,10 @@ export interface operations {
     createCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -3540,7 +3543,10 @@ export interface operations {
     updateCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 eventId: string;
             };
@@ -4009,7 +4015,10 @@ export interface operations {
     sendEmail: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -5292,7 +5301,10 @@ export interface operations {
     sendSms: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
