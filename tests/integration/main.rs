@@ -10,6 +10,7 @@
 )]
 
 mod calendar;
+mod canary;
 mod certificates;
 mod cli;
 mod deliveries;
