@@ -11,6 +11,7 @@
 
 mod automations;
 mod calendar;
+mod canary;
 mod certificates;
 mod cli;
 mod deliveries;
@@ -24,6 +25,7 @@ mod headers;
 mod history;
 mod judges;
 mod kit;
+mod practice;
 mod problems;
 mod replays;
 mod retries;
