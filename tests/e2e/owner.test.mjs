@@ -82,6 +82,7 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
       look: (screen) => day.page.picture(`${shots}${name}-${screen}.png`),
       async search(typed) {
         await day.page.go("activity");
+        await day.page.found("document.querySelector('[role=combobox]') && !document.querySelector('[role=combobox] + .off')");
         await day.page.write("[role=combobox]", typed);
       },
       /** Deliveries that fit, oldest first, each with its attempts. */
@@ -181,8 +182,8 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
         await day.page.found("[...document.querySelectorAll('aside')].some((one) => one.innerText.includes('we look forward to Friday at 14:00.'))");
         await day.look("train-delivery");
         await day.page.go("activity");
-        await day.page.press("As a table");
-        await day.page.found("document.querySelector('table, .histogram [role=table]')");
+        await day.page.press("Table");
+        await day.page.see("3 held, none failed.");
         await day.look("train-activity");
       });
       await story.test("what is sent again waits with the rest, and goes when there is a network", async () => {

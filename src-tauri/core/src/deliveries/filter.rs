@@ -254,6 +254,7 @@ impl DeliveryFilter {
             until: self.until,
             test: self.test,
             question,
+            by_itself: false,
             nothing: wordless || self.automation_id.is_some(),
         })
     }
