@@ -5,6 +5,7 @@
 //! that what was answered is on the disk. One file per table beside this one.
 
 pub(crate) mod attempts;
+pub(crate) mod automations;
 pub(crate) mod bodies;
 pub(crate) mod calendar_entries;
 pub(crate) mod deliveries;
@@ -13,6 +14,7 @@ pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod integrations;
 pub(crate) mod log;
+pub(crate) mod planned;
 pub(crate) mod problems;
 pub(crate) mod replays;
 pub(crate) mod retention;
@@ -99,7 +101,7 @@ impl Database {
         // 16 MiB: under load a page is brought home once for many changes. When idle the writer
         // empties the log anyway.
         conn.pragma_update(None, "wal_autocheckpoint", 2000)?;
-        conn.pragma_update(None, "cache_size", -4 * 1024)?;
+        conn.pragma_update(None, "cache_size", -2 * 1024)?;
         conn.pragma_update(None, "foreign_keys", true)?;
         MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
             rusqlite_migration::Error::MigrationDefinition(rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead) => Error::new(

@@ -701,7 +701,7 @@ pub(super) fn delivery_words(
 ) -> Result<Option<(Words, Status)>> {
     use crate::deliveries::Channel;
     let mut statement = main.prepare_cached(
-        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.status_reason
+        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.status_reason, d.automation_id
          FROM deliveries d LEFT JOIN webhooks w ON w.id = d.endpoint WHERE d.seq = ?",
     )?;
     let mut rows = statement.query([seq])?;
@@ -734,6 +734,9 @@ pub(super) fn delivery_words(
         }
         if let Some(subject) = &subject {
             words.add_fact(fact(workspace, "subject", subject));
+        }
+        if let Some(automation) = row.get::<_, Option<String>>(14)? {
+            words.add_fact(fact(workspace, "automation", &automation));
         }
         if let Status::Failed | Status::Held | Status::Skipped | Status::Cancelled = status {
             let reason = row.get_ref(13)?.as_str_or_null();

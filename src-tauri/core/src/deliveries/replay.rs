@@ -753,7 +753,13 @@ fn queue(
     let enters = match (of.place, &of.subject) {
         (Place::Holds(reason), _) => Enters::Held(reason),
         (_, Some(subject))
-            if db::deliveries::has_open_earlier(tx.conn(), &of.endpoint, subject, id.row())? =>
+            if db::deliveries::has_open_earlier(
+                tx.conn(),
+                &of.endpoint,
+                subject,
+                id.row(),
+                now,
+            )? =>
         {
             let (lanes, endpoint) = (lanes.clone(), of.endpoint.clone());
             let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);
