@@ -90,8 +90,9 @@ pub(crate) struct Automatic {
 /// The columns of a [`DeliveryRecord`], in the order in which [`record`] reads them: by their place,
 /// for a name is looked for among all columns of every row.
 const SELECT: &str = "SELECT d.seq, d.id, e.id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, w.name, d.status, d.status_reason, d.is_test, d.replay_of,
-    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at
-  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
+    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at,
+    d.automation_id, d.automation_version, a.name, d.not_before
+  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
 
 fn automatic(row: &Row<'_>) -> rusqlite::Result<Option<Automatic>> {
     let Some(id) = row.get(26)? else {
@@ -741,16 +742,6 @@ pub(crate) struct Standing {
     pub(crate) waiting: u64,
     pub(crate) held: u64,
     pub(crate) failed: u64,
-}
-
-/// How many wait for the internet.
-pub(crate) fn held_for(conn: &Connection, workspace: WorkspaceId, reason: Reason) -> Result<u64> {
-    let count: i64 = conn.query_row(
-        "SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'held' AND status <> 'success' AND status_reason = ?",
-        params![workspace, reason],
-        |r| r.get(0),
-    )?;
-    Ok(count.cast_unsigned())
 }
 
 pub(crate) fn count_sending(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
