@@ -1206,20 +1206,66 @@ export interface components {
             /** @description When it happens, in words: "24 hours before startTime". */
             when: string;
         };
-        /** @description What is done. */
-        AutomationAction: (components["schemas"]["EmailAction"] & {
+        AutomationAction: {
+            /** @description Who gets a copy that nobody sees. */
+            bcc?: string | null;
+            /** @description Who gets a copy that all see. */
+            cc?: string | null;
+            /** @description The text with its looks; values are escaped. */
+            html?: string | null;
             /** @enum {string} */
             kind: "email";
-        }) | (components["schemas"]["SmsAction"] & {
+            /** @description Where answers go; else to the sender. */
+            replyTo?: string | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The text alone; derived from `html` where it is absent. */
+            text?: string | null;
+            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
+            to: string;
+        } | {
             /** @enum {string} */
             kind: "sms";
-        }) | (components["schemas"]["CalendarAction"] & {
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number; where this is empty nothing is sent. */
+            to: string;
+        } | {
+            /** @description Whole days. */
+            allDay?: boolean | null;
+            /** @description Email addresses of the guests; one that is empty is left out. */
+            attendees?: string[];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description When it ends. */
+            endTime?: string | null;
+            /** @description Which entry of the event's subject; default `main`. No template. */
+            entry?: string | null;
             /** @enum {string} */
             kind: "calendar";
-        }) | (components["schemas"]["StorageAction"] & {
+            /** @description Where it is. */
+            location?: string | null;
+            /** @description What is done with it. */
+            operation: components["schemas"]["CalendarOperation"];
+            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            sendUpdates?: components["schemas"]["SendUpdates"] | null;
+            /** @description When it begins. */
+            startTime?: string | null;
+            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title?: string | null;
+        } | {
+            /** @description What is in it. */
+            content: string;
+            /** @description What kind of file it is; else by the ending of its key. */
+            contentType?: string | null;
+            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
+            key: string;
             /** @enum {string} */
             kind: "storage";
-        });
+        };
         /** @description What an automation did in the last seven days, tests not counted. */
         AutomationCounts: {
             /**
@@ -1400,32 +1446,6 @@ export interface components {
             success: number;
             /** Format: int64 */
             unknown: number;
-        };
-        /** @description An entry of the calendar; every text is a template. */
-        CalendarAction: {
-            /** @description Whole days. */
-            allDay?: boolean | null;
-            /** @description Email addresses of the guests; one that is empty is left out. */
-            attendees?: string[];
-            /** @description More about it. */
-            description?: string | null;
-            /** @description When it ends. */
-            endTime?: string | null;
-            /** @description Which entry of the event's subject; default `main`. No template. */
-            entry?: string | null;
-            /** @description Where it is. */
-            location?: string | null;
-            /** @description What is done with it. */
-            operation: components["schemas"]["CalendarOperation"];
-            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
-            reminders?: components["schemas"]["Reminder"][] | null;
-            sendUpdates?: components["schemas"]["SendUpdates"] | null;
-            /** @description When it begins. */
-            startTime?: string | null;
-            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
-            timezone?: string | null;
-            /** @description What it is called. */
-            title?: string | null;
         };
         /** @description A calendar of the account. */
         CalendarChoice: {
@@ -1918,23 +1938,6 @@ export interface components {
             messageId?: string | null;
             /** @description Always true. */
             success: boolean;
-        };
-        /** @description An email; every text is a template. */
-        EmailAction: {
-            /** @description Who gets a copy that nobody sees. */
-            bcc?: string | null;
-            /** @description Who gets a copy that all see. */
-            cc?: string | null;
-            /** @description The text with its looks; values are escaped. */
-            html?: string | null;
-            /** @description Where answers go; else to the sender. */
-            replyTo?: string | null;
-            /** @description What it is about. */
-            subject: string;
-            /** @description The text alone; derived from `html` where it is absent. */
-            text?: string | null;
-            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
-            to: string;
         };
         /** @description Email through SendGrid. */
         EmailIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -3063,13 +3066,6 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
-        /** @description A text to one person; both are templates. */
-        SmsAction: {
-            /** @description What it says. */
-            message: string;
-            /** @description The phone number; where this is empty nothing is sent. */
-            to: string;
-        };
         /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
         SmsDraft: {
             /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
@@ -3268,15 +3264,6 @@ export interface components {
             sentence: string;
             /** @description How much. */
             sizes: components["schemas"]["Sizes"];
-        };
-        /** @description A file; every text is a template. */
-        StorageAction: {
-            /** @description What is in it. */
-            content: string;
-            /** @description What kind of file it is; else by the ending of its key. */
-            contentType?: string | null;
-            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
-            key: string;
         };
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -3793,7 +3780,6 @@ export type Because = components['schemas']['Because'];
 export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
 export type ByStatus = components['schemas']['ByStatus'];
-export type CalendarAction = components['schemas']['CalendarAction'];
 export type CalendarChoice = components['schemas']['CalendarChoice'];
 export type CalendarEntry = components['schemas']['CalendarEntry'];
 export type CalendarEntryPatch = components['schemas']['CalendarEntryPatch'];
@@ -3832,7 +3818,6 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
 export type Disconnected = components['schemas']['Disconnected'];
 export type EmailAccepted = components['schemas']['EmailAccepted'];
-export type EmailAction = components['schemas']['EmailAction'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
 export type EmailMessage = components['schemas']['EmailMessage'];
 export type EmailPatch = components['schemas']['EmailPatch'];
@@ -3942,7 +3927,6 @@ export type SignInStatus = components['schemas']['SignInStatus'];
 export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
-export type SmsAction = components['schemas']['SmsAction'];
 export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type SmsMessage = components['schemas']['SmsMessage'];
@@ -3961,7 +3945,6 @@ export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type Storage = components['schemas']['Storage'];
-export type StorageAction = components['schemas']['StorageAction'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type StoragePatch = components['schemas']['StoragePatch'];
 export type StorageSetup = components['schemas']['StorageSetup'];
