@@ -1589,7 +1589,7 @@ export interface components {
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "over_limit" | "missing_value" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -2573,6 +2573,7 @@ export interface components {
         OpenProblem: {
             /** @description What can be done. */
             actions: components["schemas"]["ProblemAction"][];
+            automationId?: components["schemas"]["AutomationId"] | null;
             /** @description The actions as buttons. */
             buttons: components["schemas"]["Button"][];
             /** @description Why. */
@@ -2675,6 +2676,7 @@ export interface components {
         ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
+            automationId?: components["schemas"]["AutomationId"] | null;
             channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
