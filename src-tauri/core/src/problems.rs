@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::deliveries::{Channel, DeliveryRow, Status};
+use crate::deliveries::{Channel, DeliveryRow, Reason, Status};
 use crate::explain::{self, Role, Shape, State, count};
 use crate::ids::{AutomationId, WebhookId};
 use crate::integrations::{Kind, Link};
@@ -88,6 +88,10 @@ pub struct OpenProblem {
 pub struct ProblemFilter {
     /// Statuses with commas.
     pub status: String,
+    /// Where failures are among them: their reasons with commas. Those that were sent again since
+    /// are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     /// The webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_id: Option<WebhookId>,
@@ -484,6 +488,17 @@ impl Draft {
         .into_iter()
         .flatten()
         .collect();
+        // What was given up and sent again since is told by its new delivery.
+        let own = match self.cause {
+            Cause::OverLimit => Some(Reason::OverLimit),
+            Cause::MissingValue => Some(Reason::MissingValue),
+            _ => None,
+        };
+        let status_reason = match (statuses.contains(&Status::Failed.as_str()), self.waiting) {
+            (false, _) => None,
+            (true, 0) => Some("none".to_owned()),
+            (true, _) => Some(format!("none,{}", Reason::Paused.as_str())),
+        };
         OpenProblem {
             id: id(self.cause, self.whose),
             cause: self.cause,
@@ -511,6 +526,7 @@ impl Draft {
             first: Vec::new(),
             filter: ProblemFilter {
                 status: statuses.join(","),
+                status_reason: own.map(|reason| reason.as_str().to_owned()).or(status_reason),
                 webhook_id,
                 automation_id: self.whose.automation(),
                 channel: self.whose.kind().map(Kind::channel),
@@ -751,6 +767,7 @@ mod tests {
         assert_eq!(all[0].buttons[0].label, "Send the 212");
         assert!(all[0].buttons[0].primary);
         assert_eq!(all[0].filter.status, "held,failed");
+        assert_eq!(all[0].filter.status_reason.as_deref(), Some("none,paused"));
     }
 
     #[test]

@@ -1823,6 +1823,12 @@ export interface components {
              */
             status: string | null;
             /**
+             * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+             *     failure without one needs the owner: it was not sent again since.
+             * @default null
+             */
+            statusReason: string | null;
+            /**
              * @description One booking, contact, article …
              * @default null
              */
@@ -2680,6 +2686,11 @@ export interface components {
             channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
+            /**
+             * @description Where failures are among them: their reasons with commas. Those that were sent again since
+             *     are not.
+             */
+            statusReason?: string | null;
             /** @description Always false. */
             test: boolean;
             webhookId?: components["schemas"]["WebhookId"] | null;
@@ -3707,7 +3718,7 @@ export interface components {
          * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
-        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
+        WhyLeft: "test" | "webhook_deleted" | "not_configured" | "disabled" | "answered_stop" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -4446,6 +4457,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4505,6 +4521,11 @@ export interface operations {
             query: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4567,6 +4588,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
