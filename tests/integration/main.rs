@@ -10,6 +10,7 @@
 )]
 
 mod automations;
+mod bookings;
 mod calendar;
 mod certificates;
 mod cli;
@@ -28,6 +29,7 @@ mod problems;
 mod replays;
 mod retries;
 mod rotation;
+mod salon;
 mod search;
 mod settings;
 mod sms;

@@ -152,15 +152,14 @@ pub(crate) fn fits(automation: &Ready, data: &str) -> bool {
         .is_none_or(|condition| condition.fits(data))
 }
 
-/// The delivery that one automation makes of an event, and what is wrong with its texts.
-pub(crate) fn of_one(
+/// The text that an automation makes of an event, and what is wrong with it.
+pub(crate) fn text(
     event: &Happened<'_>,
     automation: &Ready,
     data: &Value,
     business: &Business,
     now: Time,
-) -> (Planned, Vec<Found>) {
-    let kind = automation.action.kind();
+) -> (Made, Vec<Found>) {
     let scene = Scene {
         event_type: event.event_type,
         event_id: event.event_id,
@@ -171,7 +170,19 @@ pub(crate) fn of_one(
         timezone: &business.timezone,
         now,
     };
-    let (made, found) = render::make(&automation.action, &scene, business);
+    render::make(&automation.action, &scene, business)
+}
+
+/// The delivery that one automation makes of an event, and what is wrong with its texts.
+pub(crate) fn of_one(
+    event: &Happened<'_>,
+    automation: &Ready,
+    data: &Value,
+    business: &Business,
+    now: Time,
+) -> (Planned, Vec<Found>) {
+    let kind = automation.action.kind();
+    let (made, found) = text(event, automation, data, business, now);
     let (mut recipient, mut deed) = match made {
         Made::Ready { body, recipient } => (recipient, Deed::Send { body }),
         Made::NoRecipient(why) => (String::new(), Deed::NoRecipient(why)),
