@@ -104,7 +104,7 @@ impl World {
         let hub = Hub::open(config).await.unwrap();
         let workspace = hub.workspaces().await.unwrap()[0].id;
         let settings = json!({
-            "calendarId": "primary", "clientId": "c", "tokenUri": "https://google.example/token",
+            "calendarId": "primary", "clientId": "c", "connectedAt": START, "authUri": "https://google.example/auth", "tokenUri": "https://google.example/token",
             "revokeUri": "https://google.example/revoke", "apiBaseUrl": "https://google.example",
             "account": "a@example.com", "scopes": [],
         });
@@ -332,7 +332,7 @@ fn any_event() -> impl Strategy<Value = (String, String)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 48, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn created_updated_and_cancelled_in_any_order_with_failures_end_in_the_right_calendar(steps in proptest::collection::vec(step(), 1..50)) {

@@ -104,8 +104,18 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Whose deliveries about the same subject are the truth no more, while they wait.
-    pub(crate) supersedes: Vec<(AutomationId, Kind)>,
+    pub(crate) supersedes: Vec<Supersedes>,
     pub(crate) planned: Vec<Planned>,
+}
+
+/// What of an automation's a newer event takes the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Supersedes {
+    pub(crate) automation: AutomationId,
+    pub(crate) kind: Kind,
+    /// True: only changes that wait for another one, for nothing may overtake them and be undone by
+    /// them; false: whatever waits.
+    pub(crate) gathered_only: bool,
 }
 
 /// The data as texts see it; what cannot be read has no values.
@@ -126,11 +136,14 @@ pub(crate) fn plan(
         if !automation.concerns(event.event_type) {
             continue;
         }
-        let newest_counts =
-            when::is_change(event.event_type) || when::is_follow_up(&automation.settings);
-        if newest_counts && event.subject.is_some() {
-            plan.supersedes
-                .push((automation.id, automation.action.kind()));
+        if event.subject.is_some() {
+            let newest_counts =
+                when::is_change(event.event_type) || when::is_follow_up(&automation.settings);
+            plan.supersedes.push(Supersedes {
+                automation: automation.id,
+                kind: automation.action.kind(),
+                gathered_only: !newest_counts,
+            });
         }
         if !automation.listens_to(event.event_type) {
             continue;

@@ -236,12 +236,14 @@ fn go_through(
             return Ok(true);
         }
         if let Some(subject) = &event.subject
-            && (when::is_change(&event.event_type) || when::is_follow_up(&automation.settings))
             && let Some(before) = waits.remove(subject)
             && let Some(before) = gone.get_mut(before)
         {
             let before: &mut Gone = before;
-            before.superseded = before.due > event.received_at;
+            let newest_counts =
+                when::is_change(&event.event_type) || when::is_follow_up(&automation.settings);
+            before.superseded =
+                before.due > event.received_at && (newest_counts || before.gathers());
         }
         if !automation.listens_to(&event.event_type) {
             return Ok(true);
@@ -347,6 +349,13 @@ impl Gone {
     fn sends(&self) -> bool {
         let deed = self.planned.as_ref().map(|planned| &planned.deed);
         matches!(deed, Some(Deed::Send { .. })) && !self.superseded
+    }
+
+    /// True for a change that waits for another one.
+    fn gathers(&self) -> bool {
+        self.planned
+            .as_ref()
+            .is_some_and(|planned| planned.settles.is_some())
     }
 
     fn difference(&self) -> Option<Difference> {
