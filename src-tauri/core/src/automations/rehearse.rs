@@ -313,14 +313,13 @@ fn one(
     }
     let sent = db::deliveries::of_event(conn, &event)?
         .into_iter()
-        .filter(|row| {
+        .rfind(|row| {
             let of_this = row
                 .automation
                 .as_ref()
                 .is_some_and(|a| a.id == automation.id);
             of_this && !matches!(row.status, Status::Skipped | Status::Cancelled)
-        })
-        .next_back();
+        });
     let mut planned = planned;
     // Texts are compared and let go, for there may be thousands.
     let body = match planned.as_mut().map(|planned| &mut planned.deed) {
@@ -483,7 +482,7 @@ fn summed_up(mut gone: Vec<Gone>, checked: u64, is_complete: bool, kind: Kind) -
         .into_iter()
         .map(|(name, count)| MissingValue { name, count })
         .collect();
-    all.missing.sort_by(|a, b| b.count.cmp(&a.count));
+    all.missing.sort_by_key(|one| std::cmp::Reverse(one.count));
     all.sentence = sentence(&all, kind);
     gone.reverse();
     gone.sort_by_key(Gone::rank);
