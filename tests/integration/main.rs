@@ -10,6 +10,7 @@
 )]
 
 mod automations;
+mod bookings;
 mod calendar;
 mod canary;
 mod certificates;
@@ -30,6 +31,7 @@ mod problems;
 mod replays;
 mod retries;
 mod rotation;
+mod salon;
 mod search;
 mod settings;
 mod sms;

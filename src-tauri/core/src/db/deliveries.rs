@@ -511,10 +511,10 @@ pub(crate) fn held_endpoints(
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Makes a delivery due now, by whoever's hand.
+/// Makes a delivery due now, by whoever's hand; one that is only let go keeps a time of its own.
 pub(crate) fn due_now(conn: &Connection, seq: i64, now: Time, trigger: Trigger) -> Result<()> {
     conn.execute(
-        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?2, after_earlier = 0, not_before = NULL, finished_at = NULL, trigger = ?3 WHERE seq = ?1",
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = iif(?3 = 'auto', max(?2, coalesce(not_before, 0)), ?2), after_earlier = 0, not_before = iif(?3 = 'auto', not_before, NULL), finished_at = NULL, trigger = ?3 WHERE seq = ?1",
         params![seq, now, trigger],
     )?;
     Ok(())
