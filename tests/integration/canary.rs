@@ -110,6 +110,16 @@ fn secret(name: &str) -> String {
     format!("{name}.canary{ODD}of{}unseen", name.len())
 }
 
+/// An answer that repeats what it was told, as some do.
+fn echo(status: u16, secret: &str) -> Behaviour {
+    let body = json!({"errors": [{"message": format!("{secret} is not right"), "field": null}], "error": {"message": secret}});
+    Behaviour::Say(
+        status,
+        "application/json",
+        Box::leak(body.to_string().into_boxed_str()),
+    )
+}
+
 async fn well(shop: &Shop, kind: &str, setup: &Value) {
     let path = format!("/api/integrations/{kind}");
     let saved = shop.full.post(&path, setup).await.is(200);
@@ -137,7 +147,11 @@ async fn used_by_all(shop: &Shop) -> Vec<(String, String)> {
     }
     let email = json!({"to": "maria@example.com", "subject": "s", "text": "t"});
     shop.full.post("/api/email/send", &email).await.is(200);
-    for behaviour in [Behaviour::Status(401), Behaviour::Status(500)] {
+    for behaviour in [
+        echo(400, &keys[1]),
+        echo(500, &keys[1]),
+        Behaviour::Status(401),
+    ] {
         sendgrid.calls().behave_on("/v3/mail/send", [behaviour]);
         shop.full.post("/api/email/send", &email).await.is(200);
     }
@@ -149,6 +163,12 @@ async fn used_by_all(shop: &Shop) -> Vec<(String, String)> {
         note("Twilio's token", &token);
     }
     let text = json!({"to": Twilio::NUMBER, "message": "See you at three"});
+    shop.full.post("/api/sms/send", &text).await.is(200);
+    let path = Twilio::messages_path();
+    twilio.calls().behave_on(
+        &path,
+        [echo(500, &secret("twilio-second")), Behaviour::Answer],
+    );
     shop.full.post("/api/sms/send", &text).await.is(200);
     twilio.set_token(&secret("twilio-another"));
     shop.full.post("/api/sms/send", &text).await.is(200);
@@ -173,6 +193,16 @@ async fn used_by_all(shop: &Shop) -> Vec<(String, String)> {
         .iter()
         .for_each(|token| note("Google's token", token));
     note("Google's client secret", CLIENT_SECRET);
+    let path = "/calendar/v3/calendars/primary/events";
+    let echoes: Vec<_> = google
+        .good_tokens()
+        .iter()
+        .map(|token| echo(500, token))
+        .collect();
+    for behaviour in echoes.into_iter().chain([Behaviour::Answer]) {
+        google.calls().behave_on(path, [behaviour]);
+        shop.full.post("/api/calendar/events", &entry).await.is(200);
+    }
     google.withdraw();
     shop.full.post("/api/calendar/events", &entry).await.is(200);
 
@@ -196,7 +226,10 @@ async fn used_by_all(shop: &Shop) -> Vec<(String, String)> {
         "a webhook's next secret",
         rotated["secret"].as_str().unwrap(),
     );
-    receiver.behave(Behaviour::Status(500));
+    receiver.behave(echo(200, &value));
+    let event = shop.event("contact.created", r#"{"contactId":"c3"}"#).await;
+    shop.delivery_is(&event, "success").await;
+    receiver.behave(echo(500, &value));
     shop.event("contact.created", r#"{"contactId":"c2"}"#).await;
     note("a token", &shop.token);
     secrets

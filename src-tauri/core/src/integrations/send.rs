@@ -78,6 +78,7 @@ impl Hub {
             Settings::Sms(settings) => self.send_sms_once(out, settings, kept).await,
             Settings::Calendar(settings) => self.send_to_calendar(out, settings).await,
         };
+        kept.forget_in(&mut sent.ended);
         if sent.ended.status.is_none()
             && let Some(failure) = sent.ended.failure.take()
         {
