@@ -9,6 +9,7 @@
     reason = "a failed expectation is a failed test"
 )]
 
+mod automations;
 mod calendar;
 mod certificates;
 mod cli;

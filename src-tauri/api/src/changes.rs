@@ -20,10 +20,12 @@ use crate::request::Caller;
 
 /// At most ten times a second.
 const GAP: Duration = Duration::from_millis(100);
-const ALL: [Topic; 6] = [
+const ALL: [Topic; 8] = [
     Topic::Events,
     Topic::Deliveries,
     Topic::Webhooks,
+    Topic::Automations,
+    Topic::Integrations,
     Topic::Tokens,
     Topic::Workspaces,
     Topic::Network,

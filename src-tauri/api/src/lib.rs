@@ -4,6 +4,7 @@
 //! router in process; other software reaches the same router through [`Server`], behind the guard.
 //! Nothing is decided here: requests become calls of [`signalbox_core::Hub`], and its answers JSON.
 
+mod automations;
 mod changes;
 mod deliveries;
 pub mod edge;

@@ -12,7 +12,9 @@ use http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::{DeserializeOwned, IgnoredAny};
 use signalbox_core::error::FieldError;
-use signalbox_core::ids::{DeliveryId, EventId, ReplayId, TokenId, WebhookId, WorkspaceId};
+use signalbox_core::ids::{
+    AutomationId, DeliveryId, EventId, ReplayId, TokenId, WebhookId, WorkspaceId,
+};
 use signalbox_core::tokens::Bearer;
 use signalbox_core::{Error, Hub};
 
@@ -318,7 +320,7 @@ macro_rules! nouns {
         $(impl Noun for $id { const NOUN: &'static str = $noun; })+
     };
 }
-nouns! { WorkspaceId: "workspace", WebhookId: "webhook", EventId: "event", DeliveryId: "delivery", TokenId: "token", ReplayId: "replay" }
+nouns! { WorkspaceId: "workspace", AutomationId: "automation", WebhookId: "webhook", EventId: "event", DeliveryId: "delivery", TokenId: "token", ReplayId: "replay" }
 
 impl<T: FromStr + Noun> FromRequestParts<Arc<Hub>> for Id<T> {
     type Rejection = Problem;

@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use crate::problem::Problem;
 use crate::{
-    Changed, changes, deliveries, events, files, integrations, overview, problems, replays, sms,
-    snippets, tokens, webhooks, workspaces,
+    Changed, automations, changes, deliveries, events, files, integrations, overview, problems,
+    replays, sms, snippets, tokens, webhooks, workspaces,
 };
 
 #[derive(utoipa::OpenApi)]
@@ -64,6 +64,16 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::rotate))
         .routes(routes!(webhooks::test_filter))
+        .routes(routes!(automations::list, automations::create))
+        .routes(routes!(
+            automations::get,
+            automations::update,
+            automations::remove
+        ))
+        .routes(routes!(automations::preview_draft))
+        .routes(routes!(automations::preview))
+        .routes(routes!(automations::versions))
+        .routes(routes!(automations::restore))
         .routes(routes!(problems::list))
         .routes(routes!(problems::resolve))
         .routes(routes!(snippets::list))

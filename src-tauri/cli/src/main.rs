@@ -4,6 +4,7 @@
 //! this process ([`door`]). This file alone reads arguments and sets exit codes: 0 done, 1 failed,
 //! 2 wrong usage, 75 a graceful failure.
 
+mod automations;
 mod calendar;
 mod deliveries;
 mod doctor;
@@ -75,6 +76,9 @@ enum Command {
     /// Webhooks: other software that is told about events
     #[command(subcommand)]
     Webhook(webhooks::Command),
+    /// Automations: what is done when something happens
+    #[command(subcommand)]
+    Automation(automations::Command),
     /// Integrations: email, texts, calendar, storage
     #[command(subcommand)]
     Integrations(integrations::Command),
@@ -169,6 +173,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::Workspace(command) => command.run(&door, screen).await,
         Command::Token(command) => command.run(&door, screen).await,
         Command::Webhook(command) => command.run(&door, screen).await,
+        Command::Automation(command) => command.run(&door, screen).await,
         Command::Integrations(command) => command.run(&door, screen).await,
         Command::Email(command) => command.run(&door, screen).await,
         Command::Calendar(command) => command.run(&door, screen).await,

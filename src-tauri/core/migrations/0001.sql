@@ -4,6 +4,10 @@ CREATE TABLE workspaces (
   id         TEXT PRIMARY KEY,
   name       TEXT NOT NULL UNIQUE COLLATE NOCASE,
   timezone   TEXT NOT NULL,
+  -- The hours in which nobody gets a text: {"from","to"}.
+  quiet_hours   TEXT CHECK (json_valid(quiet_hours)),
+  -- How many messages an automation may send in ten minutes.
+  message_limit INTEGER NOT NULL DEFAULT 50,
   created_at INTEGER NOT NULL
 ) STRICT;
 
@@ -99,6 +103,31 @@ CREATE TABLE integrations (
   PRIMARY KEY (workspace_id, kind)
 ) STRICT, WITHOUT ROWID;
 
+-- What is done when something happens. A removed one stays, so that the log can name it.
+CREATE TABLE automations (
+  id           TEXT PRIMARY KEY,
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  name         TEXT NOT NULL,
+  kind         TEXT NOT NULL CHECK (kind IN ('email', 'sms', 'calendar', 'storage')),
+  is_active    INTEGER NOT NULL CHECK (is_active IN (0, 1)),
+  -- All but name and texts.
+  settings     TEXT NOT NULL CHECK (json_valid(settings)),
+  -- The version of its texts that is used now.
+  version      INTEGER NOT NULL,
+  created_at   INTEGER NOT NULL,
+  deleted_at   INTEGER
+) STRICT;
+CREATE INDEX automations_of_workspace ON automations (workspace_id) WHERE deleted_at IS NULL;
+
+CREATE TABLE automation_versions (
+  automation_id TEXT NOT NULL REFERENCES automations (id) ON DELETE CASCADE,
+  version       INTEGER NOT NULL,
+  action        TEXT NOT NULL CHECK (json_valid(action)),
+  restored_from INTEGER,
+  created_at    INTEGER NOT NULL,
+  PRIMARY KEY (automation_id, version)
+) STRICT, WITHOUT ROWID;
+
 -- An event's and a delivery's id carry `seq` (see ids.rs): it is found without an index.
 CREATE TABLE events (
   seq             INTEGER PRIMARY KEY,
@@ -164,6 +193,15 @@ CREATE TABLE deliveries (
   delivered_at  INTEGER,
   -- What the provider calls it: a message id, an entry, a key.
   provider_id   TEXT,
+  -- The automation that made it, and the version of its texts.
+  automation_id      TEXT,
+  automation_version INTEGER,
+  -- Its own time, until that has come: it waits for nobody and nobody waits for it.
+  not_before    INTEGER,
+  -- From then on there is no point in it.
+  expires_at    INTEGER,
+  -- Since when the first of the changes that it stands for had waited for another one.
+  gathered_since INTEGER,
   CHECK ((status = 'pending') = (due_at IS NOT NULL)),
   CHECK ((status = 'sending') = (lease IS NOT NULL OR check_at IS NOT NULL)),
   CHECK ((status = 'sending' OR status = 'pending' OR status = 'held' OR status = 'unknown') = (finished_at IS NULL))
@@ -171,7 +209,7 @@ CREATE TABLE deliveries (
 CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
 CREATE INDEX deliveries_by_provider_id ON deliveries (endpoint, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX deliveries_to_check ON deliveries (check_at) WHERE check_at IS NOT NULL;
-CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq)
+CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq, not_before)
   WHERE subject IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_not_through ON deliveries (workspace_id, status, seq) WHERE status <> 'success';
 -- What needs the owner: few rows, however long the log is. With a reason it does not any more. (All
@@ -182,6 +220,11 @@ CREATE INDEX deliveries_held ON deliveries (endpoint, status_reason, created_at)
 CREATE INDEX deliveries_of_workspace ON deliveries (workspace_id, seq);
 CREATE INDEX deliveries_of_endpoint ON deliveries (endpoint, seq);
 CREATE INDEX deliveries_again ON deliveries (event_seq) WHERE replay_of IS NOT NULL;
+-- What an automation did, and what of it waits. (All columns that are counted by.)
+CREATE INDEX deliveries_of_automation ON deliveries (automation_id, created_at, status, status_reason, automation_version, is_test)
+  WHERE automation_id IS NOT NULL;
+CREATE INDEX deliveries_of_automation_open ON deliveries (automation_id, status, seq)
+  WHERE automation_id IS NOT NULL AND finished_at IS NULL;
 CREATE INDEX deliveries_of_replay ON deliveries (replay, status, attempts) WHERE replay IS NOT NULL;
 
 -- What a call says where that is not the event's data itself: made once, sent unchanged ever after.

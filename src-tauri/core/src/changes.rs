@@ -15,6 +15,8 @@ pub enum Topic {
     Deliveries,
     /// Webhooks were made, altered, paused.
     Webhooks,
+    /// Automations were made, altered, switched on or off.
+    Automations,
     /// Integrations were set up, altered, tested, or stopped.
     Integrations,
     /// Tokens were made or revoked.

@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::automations::{self, Why};
 use crate::clock::Time;
 use crate::db::attempts::Ended;
 use crate::deliveries::{Channel, Reason, Status};
@@ -134,6 +135,44 @@ pub fn delivery_state(
         Status::Skipped => State::new("Skipped", Shape::ChevronsOpen, Role::Muted),
         Status::Cancelled => State::new("Cancelled", Shape::CrossOpen, Role::Muted),
     }
+}
+
+/// How a delivery stands whose own time is to come.
+#[must_use]
+pub fn scheduled_state(at: &str) -> State {
+    State::new(format!("Planned, {at}"), Shape::HandsOpen, Role::Waiting)
+}
+
+/// What is true of a delivery that an automation made, where that is another thing than of one that
+/// was handed in. `passed` is the moment that had passed, `own_time` the one that is to come.
+#[must_use]
+pub(crate) fn automatic(
+    status: Status,
+    reason: Option<Reason>,
+    who: &str,
+    why: &Why,
+    passed: Option<&str>,
+    own_time: Option<&str>,
+) -> Option<String> {
+    Some(match (status, reason) {
+        (Status::Pending, _) => format!("Planned for {}; it goes to {who} by itself.", own_time?),
+        (Status::Held, Some(Reason::OverLimit)) => {
+            format!("Held: so many at once look like a mistake. It goes to {who} when you let it.")
+        }
+        (Status::Held, Some(Reason::MissingValue)) => automations::holes(why),
+        (Status::Skipped, Some(Reason::NoRecipient)) => automations::nobody(why),
+        (Status::Skipped, Some(Reason::TooLate)) => match passed {
+            Some(at) => format!("Too late: the moment for it had passed at {at}. It was not sent."),
+            None => "Too late: the moment for it had passed. It was not sent.".into(),
+        },
+        (Status::Skipped, Some(Reason::Superseded)) => {
+            "Not sent, because something newer happened to the same.".into()
+        }
+        (Status::Skipped, Some(Reason::Filtered)) => {
+            "Not sent, because its automation was changed and does not ask for it any more.".into()
+        }
+        _ => return None,
+    })
 }
 
 /// How a text stands that was taken: still on its way, on the phone, or nobody knows.

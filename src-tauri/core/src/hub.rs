@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::sync::{broadcast, watch};
 
+use crate::automations;
 use crate::changes::{Change, Changes, Topic};
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -46,6 +47,7 @@ pub struct Hub {
     pub(crate) sign_ins: calendar::sign_in::Flows,
     pub(crate) seen: Seen,
     changes: Changes,
+    pub(crate) automations: Arc<automations::known::Known>,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
     serving: Mutex<Serving>,
     running: Mutex<Option<Running>>,
@@ -124,6 +126,7 @@ impl Hub {
             sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
             changes,
+            automations: Arc::default(),
             declared: Mutex::default(),
             serving: Mutex::default(),
             running: Mutex::default(),
@@ -150,6 +153,8 @@ impl Hub {
                         id: WorkspaceId::new(),
                         name: FIRST_NAME.into(),
                         timezone: own_zone(),
+                        quiet_hours: None,
+                        message_limit: automations::USUAL_LIMIT,
                         created_at: now,
                     };
                     db::workspaces::insert(tx.conn(), &first)?;

@@ -177,6 +177,11 @@ id!(
     ReplayId, "rpl"
 );
 
+id!(
+    /// Something that is done when something happens.
+    AutomationId, "aut"
+);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@
 //! Core knows no shell: environment variables, ports and windows are read once at an edge and
 //! come in as a [`Config`].
 
+pub mod automations;
 pub mod changes;
 pub mod clock;
 pub mod condition;

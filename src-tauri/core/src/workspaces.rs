@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::automations::{QuietHours, USUAL_LIMIT};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::{self, Tx};
@@ -11,6 +12,9 @@ use crate::ids::{WebhookId, WorkspaceId};
 
 /// The workspace that an empty home starts with.
 pub(crate) const FIRST_NAME: &str = "My business";
+
+/// The most messages in ten minutes that can be set.
+pub(crate) const MOST_MESSAGES: u32 = 10_000;
 
 /// One business.
 #[derive(Debug, Clone, Serialize)]
@@ -23,6 +27,10 @@ pub struct Workspace {
     pub name: String,
     /// IANA name; days and times in words are in this zone.
     pub timezone: String,
+    /// The hours in which automations send no texts; null is none.
+    pub quiet_hours: Option<QuietHours>,
+    /// How many emails or texts each automation may send in ten minutes; beyond that they are held.
+    pub message_limit: u32,
     /// When it was made.
     pub created_at: Time,
 }
@@ -50,10 +58,32 @@ pub struct WorkspacePatch {
     /// IANA name.
     #[serde(default)]
     pub timezone: Option<String>,
+    /// The hours in which automations send no texts; null is none.
+    #[serde(default, deserialize_with = "said")]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<QuietHours>))]
+    pub quiet_hours: Option<Option<QuietHours>>,
+    /// 1 to 10,000 in ten minutes.
+    #[serde(default)]
+    pub message_limit: Option<u32>,
 }
 
-fn check(name: &str, timezone: &str) -> Result<()> {
+fn said<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<T>, D::Error> {
+    T::deserialize(from).map(Some)
+}
+
+fn check(workspace: &Workspace) -> Result<()> {
     let mut wrong = Vec::new();
+    let (name, timezone) = (&workspace.name, &workspace.timezone);
+    wrong.extend(workspace.quiet_hours.as_ref().and_then(QuietHours::check));
+    if !(1..=MOST_MESSAGES).contains(&workspace.message_limit) {
+        wrong.push(FieldError::new(
+            "messageLimit",
+            "out_of_range",
+            "This may be 1 to 10,000 messages in ten minutes.",
+        ));
+    }
     if name.is_empty() || name.chars().count() > 100 || name.chars().any(char::is_control) {
         wrong.push(FieldError::new(
             "name",
@@ -143,9 +173,11 @@ impl Hub {
             id: WorkspaceId::new(),
             name: new.name.trim().to_owned(),
             timezone: new.timezone.unwrap_or_else(own_zone),
+            quiet_hours: None,
+            message_limit: USUAL_LIMIT,
             created_at: self.now(),
         };
-        check(&workspace.name, &workspace.timezone)?;
+        check(&workspace)?;
         self.db
             .write(move |tx| {
                 taken(tx, &workspace.name, None)?;
@@ -165,6 +197,7 @@ impl Hub {
         id: WorkspaceId,
         patch: WorkspacePatch,
     ) -> Result<Workspace> {
+        let automations = self.automations.clone();
         self.db
             .write(move |tx| {
                 let mut workspace = db::workspaces::get(tx.conn(), id)?
@@ -175,9 +208,18 @@ impl Hub {
                 if let Some(timezone) = patch.timezone {
                     workspace.timezone = timezone;
                 }
-                check(&workspace.name, &workspace.timezone)?;
+                if let Some(quiet_hours) = patch.quiet_hours {
+                    workspace.quiet_hours = quiet_hours;
+                }
+                if let Some(limit) = patch.message_limit {
+                    workspace.message_limit = limit;
+                }
+                check(&workspace)?;
                 taken(tx, &workspace.name, Some(id))?;
                 db::workspaces::update(tx.conn(), &workspace)?;
+                // Texts name it, and its zone; what was read before the commit is not kept.
+                automations.forget();
+                tx.after_commit(move || automations.forget());
                 tx.announce(None, Topic::Workspaces);
                 Ok(workspace)
             })
@@ -244,7 +286,7 @@ impl Hub {
                         only.id,
                         WorkspacePatch {
                             name: Some(NAME.into()),
-                            timezone: None,
+                            ..WorkspacePatch::default()
                         },
                     )
                     .await?

@@ -4,6 +4,114 @@
  */
 
 export interface paths {
+    "/api/automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All automations of the workspace. */
+        get: operations["listAutomations"];
+        put?: never;
+        /** Makes an automation. Texts that do not parse are refused with line and column, and nothing is saved. */
+        post: operations["createAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/automations/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an automation would do that is not saved yet. Nothing is saved or sent. */
+        post: operations["previewAutomationDraft"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/automations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One automation. */
+        get: operations["getAutomation"];
+        put?: never;
+        post?: never;
+        /** Removes an automation; what waits is not sent, its log stays. */
+        delete: operations["removeAutomation"];
+        options?: never;
+        head?: never;
+        /**
+         * Changes an automation, or switches it on or off. What waits is written anew; switched off, it is
+         *     not sent.
+         */
+        patch: operations["updateAutomation"];
+        trace?: never;
+    };
+    "/api/automations/{id}/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What an automation would do because of an event. Nothing is sent. */
+        post: operations["previewAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/automations/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Brings back the texts of an earlier version, as a new one. */
+        post: operations["restoreAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/automations/{id}/versions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The versions of an automation's texts. */
+        get: operations["listAutomationVersions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/calendar/events": {
         parameters: {
             query?: never;
@@ -1050,6 +1158,207 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /** @description An automation as it is read back. */
+        Automation: {
+            /** @description What is done. */
+            action: components["schemas"]["AutomationAction"];
+            /** @description When its texts were changed last. */
+            changedAt: components["schemas"]["Time"];
+            /** @description Only events that fit, as it was handed in; null is all. */
+            condition?: Record<string, unknown> | null;
+            /** @description What it did in the last seven days. */
+            counts: components["schemas"]["AutomationCounts"];
+            /** @description When it was made. */
+            createdAt: components["schemas"]["Time"];
+            /**
+             * Format: int32
+             * @description Minutes after the event; null is at once.
+             */
+            delayMinutes?: number | null;
+            /** @description The event types. */
+            event: components["schemas"]["Events"];
+            /**
+             * Format: int32
+             * @description How long a change waits for the next one, in seconds.
+             */
+            gatherSeconds: number;
+            /** @description `aut_…` */
+            id: components["schemas"]["AutomationId"];
+            /** @description Whether it runs. */
+            isActive: boolean;
+            /**
+             * Format: int32
+             * @description How many messages in ten minutes; null is the workspace's limit.
+             */
+            limit?: number | null;
+            /** @description What it is called. */
+            name: string;
+            relativeTo?: components["schemas"]["RelativeTo"] | null;
+            /** @description What is true, in words. */
+            sentence: string;
+            /** @description Word, shape and role. */
+            state: components["schemas"]["State"];
+            /**
+             * Format: int32
+             * @description The number of this version of its texts.
+             */
+            version: number;
+            /** @description When it happens, in words: "24 hours before startTime". */
+            when: string;
+        };
+        /** @description What is done. */
+        AutomationAction: (components["schemas"]["EmailAction"] & {
+            /** @enum {string} */
+            kind: "email";
+        }) | (components["schemas"]["SmsAction"] & {
+            /** @enum {string} */
+            kind: "sms";
+        }) | (components["schemas"]["CalendarAction"] & {
+            /** @enum {string} */
+            kind: "calendar";
+        }) | (components["schemas"]["StorageAction"] & {
+            /** @enum {string} */
+            kind: "storage";
+        });
+        /** @description What an automation did in the last seven days, tests not counted. */
+        AutomationCounts: {
+            /**
+             * Format: int64
+             * @description Given up.
+             */
+            failed: number;
+            /**
+             * Format: int64
+             * @description Held for a cause.
+             */
+            held: number;
+            /**
+             * Format: int64
+             * @description Got through.
+             */
+            sent: number;
+            /**
+             * Format: int64
+             * @description Not sent, for a reason.
+             */
+            skipped: number;
+            /**
+             * Format: int64
+             * @description Wait, are under way or are not known.
+             */
+            waiting: number;
+        };
+        /** @description An automation that is not saved yet: `POST /api/automations/preview`. */
+        AutomationDraft: {
+            /** @description As it would be made. */
+            automation: components["schemas"]["NewAutomation"];
+            event?: components["schemas"]["PreviewEvent"] | null;
+        };
+        AutomationId: string;
+        /**
+         * @description What an event would lead to.
+         * @enum {string}
+         */
+        AutomationOutcome: "send" | "filtered" | "missing_value" | "no_recipient" | "too_late" | "not_configured";
+        /** @description What is to be different; what is absent stays. */
+        AutomationPatch: {
+            action?: components["schemas"]["AutomationAction"] | null;
+            /** @description Only events that fit; null is all. */
+            condition?: Record<string, unknown> | null;
+            /**
+             * Format: int32
+             * @description Minutes after the event; null is at once.
+             */
+            delayMinutes?: number | null;
+            event?: components["schemas"]["Events"] | null;
+            /**
+             * Format: int32
+             * @description 0 to 3,600 s.
+             */
+            gatherSeconds?: number | null;
+            /** @description False switches it off: what waits for its time is not sent. */
+            isActive?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many messages in ten minutes; null is the workspace's limit.
+             */
+            limit?: number | null;
+            /** @description 1 to 100 characters. */
+            name?: string | null;
+            relativeTo?: components["schemas"]["RelativeTo"] | null;
+        };
+        /** @description What would be sent. */
+        AutomationPreview: {
+            dueAt?: components["schemas"]["Time"] | null;
+            eventId?: components["schemas"]["EventId"] | null;
+            /** @description The event's type. */
+            eventType: string;
+            /** @description Whether the condition is met, and why. */
+            fits: boolean;
+            /** @description Which service. */
+            kind: components["schemas"]["IntegrationKind"];
+            /** @description The values that are not there. */
+            missing: string[];
+            /** @description What is wrong with its texts, each with its place. */
+            mistakes: components["schemas"]["TemplateMistake"][];
+            /** @description What it would lead to. */
+            outcome: components["schemas"]["AutomationOutcome"];
+            /** @description Of an email: the text alone, as it would go out. */
+            plainText?: string | null;
+            /** @description Whom it goes to. */
+            recipient?: string | null;
+            /** @description The request as it would be sent; null where nothing is. */
+            request?: Record<string, unknown> | null;
+            /** @description The same in words. */
+            sentence: string;
+            /** @description What the event is about. */
+            subject?: string | null;
+            /** @description Always true: it was looked at. */
+            success: boolean;
+            /** @description Who and what, in a few words. */
+            what: string;
+            /** @description Why, as a sentence; null without a condition. */
+            why?: string | null;
+        };
+        /** @description What is to be looked at: `POST /api/automations/{id}/preview`. */
+        AutomationPreviewRequest: {
+            /** @description What is different from what is saved, as in `PATCH`; for an editor. */
+            draft?: components["schemas"]["AutomationPatch"];
+            event?: components["schemas"]["PreviewEvent"] | null;
+        };
+        /** @description A version of an automation's texts. */
+        AutomationVersion: {
+            /** @description What it does. */
+            action: components["schemas"]["AutomationAction"];
+            /** @description Since when. */
+            createdAt: components["schemas"]["Time"];
+            /**
+             * Format: int64
+             * @description How many deliveries were made with it.
+             */
+            deliveries: number;
+            /** @description True for the one that is used now. */
+            isCurrent: boolean;
+            /**
+             * Format: int32
+             * @description The version whose texts these are again.
+             */
+            restoredFrom?: number | null;
+            /** @description "Used by 12 deliveries." */
+            sentence: string;
+            /**
+             * Format: int32
+             * @description 1, 2, 3 …
+             */
+            version: number;
+        };
+        AutomationVersions: {
+            /** @description The newest first. */
+            versions: components["schemas"]["AutomationVersion"][];
+        };
+        Automations: {
+            automations: components["schemas"]["Automation"][];
+        };
         /** @description How the rows of a batch fared, in order. */
         BatchResult: {
             results: components["schemas"]["RowResult"][];
@@ -1091,6 +1400,32 @@ export interface components {
             success: number;
             /** Format: int64 */
             unknown: number;
+        };
+        /** @description An entry of the calendar; every text is a template. */
+        CalendarAction: {
+            /** @description Whole days. */
+            allDay?: boolean | null;
+            /** @description Email addresses of the guests; one that is empty is left out. */
+            attendees?: string[];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description When it ends. */
+            endTime?: string | null;
+            /** @description Which entry of the event's subject; default `main`. No template. */
+            entry?: string | null;
+            /** @description Where it is. */
+            location?: string | null;
+            /** @description What is done with it. */
+            operation: components["schemas"]["CalendarOperation"];
+            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            sendUpdates?: components["schemas"]["SendUpdates"] | null;
+            /** @description When it begins. */
+            startTime?: string | null;
+            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title?: string | null;
         };
         /** @description A calendar of the account. */
         CalendarChoice: {
@@ -1189,6 +1524,11 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /**
+         * @description What is done with an entry of the calendar.
+         * @enum {string}
+         */
+        CalendarOperation: "create" | "update" | "delete" | "sync";
         /** @description What is to be different: `PATCH /api/integrations/calendar`. */
         CalendarPatch: {
             accessToken?: components["schemas"]["Secret"] | null;
@@ -1235,6 +1575,23 @@ export interface components {
             /** @description What. */
             topics: components["schemas"]["Topic"][];
             workspaceId?: components["schemas"]["WorkspaceId"] | null;
+        };
+        /** @description An automation that was changed, and what followed. */
+        ChangedAutomation: {
+            /** @description As it is now. */
+            automation: components["schemas"]["Automation"];
+            /**
+             * Format: int64
+             * @description Deliveries that waited and are not sent any more.
+             */
+            dropped: number;
+            /** @description What was done, in words. */
+            message: string;
+            /**
+             * Format: int64
+             * @description Deliveries that waited and were written anew.
+             */
+            renderedAnew: number;
         };
         /** @description A webhook after it was changed. */
         ChangedWebhook: {
@@ -1328,6 +1685,11 @@ export interface components {
              */
             waiting: number;
         };
+        CreatedAutomation: {
+            automation: components["schemas"]["Automation"];
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description A token just made, the only time it is shown. */
         CreatedToken: {
             /** @description Its id. */
@@ -1401,7 +1763,7 @@ export interface components {
         /** @description Which deliveries, in which order, from where on. */
         DeliveryFilter: {
             /**
-             * @description One automation.
+             * @description One automation, or several with commas.
              * @default null
              */
             automationId: string | null;
@@ -1482,8 +1844,14 @@ export interface components {
              * @description Attempts so far.
              */
             attemptCount: number;
-            /** @description The automation that made it. */
-            automationId?: string | null;
+            /** @description What it is called. */
+            automation?: string | null;
+            automationId?: components["schemas"]["AutomationId"] | null;
+            /**
+             * Format: int32
+             * @description The version of its texts.
+             */
+            automationVersion?: number | null;
             /** @description By which way. */
             channel: components["schemas"]["Channel"];
             code?: components["schemas"]["Code"] | null;
@@ -1550,6 +1918,23 @@ export interface components {
             messageId?: string | null;
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description An email; every text is a template. */
+        EmailAction: {
+            /** @description Who gets a copy that nobody sees. */
+            bcc?: string | null;
+            /** @description Who gets a copy that all see. */
+            cc?: string | null;
+            /** @description The text with its looks; values are escaped. */
+            html?: string | null;
+            /** @description Where answers go; else to the sender. */
+            replyTo?: string | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The text alone; derived from `html` where it is absent. */
+            text?: string | null;
+            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
+            to: string;
         };
         /** @description Email through SendGrid. */
         EmailIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -1684,6 +2069,7 @@ export interface components {
         EventTypes: {
             eventTypes: components["schemas"]["EventType"][];
         };
+        Events: string[];
         /** @description One thing that has to be filled in to set an integration up. */
         Field: {
             /** @description What can be chosen; for [`Input::Choice`] only. */
@@ -2028,6 +2414,37 @@ export interface components {
             /** @description As it stands now. */
             delivery: components["schemas"]["DeliveryRow"];
         };
+        /** @description An automation to be made. */
+        NewAutomation: {
+            /** @description What is done. */
+            action: components["schemas"]["AutomationAction"];
+            /** @description Only events that fit: `{all|any:[{path,op,value}]}`; null is all. */
+            condition?: Record<string, unknown> | null;
+            /**
+             * Format: int32
+             * @description Minutes after the event, 1 to 525,600; null is at once.
+             */
+            delayMinutes?: number | null;
+            /** @description The event type, or a list of types. */
+            event: components["schemas"]["Events"];
+            /**
+             * Format: int32
+             * @description How long a change waits for the next one of the same subject, 0 to 3,600 s; default 60, 0 is
+             *     off. What was created goes at once.
+             */
+            gatherSeconds?: number | null;
+            /** @description Default true. */
+            isActive?: boolean | null;
+            /**
+             * Format: int32
+             * @description How many emails or texts in ten minutes, 1 to 10,000; beyond that they are held. Null is the
+             *     workspace's limit.
+             */
+            limit?: number | null;
+            /** @description 1 to 100 characters. */
+            name: string;
+            relativeTo?: components["schemas"]["RelativeTo"] | null;
+        };
         /** @description An event as it is handed in. `data` keeps its exact bytes. */
         NewEvent: {
             /** @description A JSON object of at most 256 KiB. */
@@ -2128,6 +2545,9 @@ export interface components {
             /** @description What it is called. */
             title: string;
         };
+        OneAutomation: {
+            automation: components["schemas"]["Automation"];
+        };
         OneDelivery: {
             /** @description With its attempts. */
             delivery: components["schemas"]["DeliveryDetail"];
@@ -2223,6 +2643,14 @@ export interface components {
             /** @description A region as an example, or the only one. */
             region: string;
         };
+        /** @description The event that a preview is about: one that happened, or one that might. */
+        PreviewEvent: {
+            /** @description Its data; else the sample of the type. */
+            data?: Record<string, unknown> | null;
+            eventId?: components["schemas"]["EventId"] | null;
+            /** @description A type that the automation listens to. */
+            type?: string | null;
+        };
         /** @description A request that is not served, and why. */
         Problem: {
             /** @description What happened, what it means, what to do. */
@@ -2260,6 +2688,13 @@ export interface components {
             /** @description What was solved in the last seven days, newest first, 20 at most. */
             solved: components["schemas"]["SolvedProblem"][];
         };
+        /** @description The hours in which nobody gets a text. */
+        QuietHours: {
+            /** @description From this time of the day on: `21:00`. */
+            from: string;
+            /** @description Until this time: `08:00`. */
+            to: string;
+        };
         /**
          * @description Why a delivery stands where it stands.
          * @enum {string}
@@ -2292,6 +2727,19 @@ export interface components {
             /** @description Always false. */
             success: boolean;
         };
+        /** @description A moment that follows from the event's data. */
+        RelativeTo: {
+            /**
+             * @description A dotted path to a time in `data`: `startTime`. Without an offset it is meant in the zone that
+             *     the member `timezone` beside it names, else in the workspace's.
+             */
+            field: string;
+            /**
+             * Format: int64
+             * @description Minutes after it; negative is before.
+             */
+            minutes: number;
+        };
         /** @description A reminder before an entry begins. */
         Reminder: {
             /** @description By email or on the screen. */
@@ -2307,6 +2755,16 @@ export interface components {
          * @enum {string}
          */
         ReminderMethod: "email" | "popup";
+        /** @description What was done. */
+        RemovedAutomation: {
+            /**
+             * Format: int64
+             * @description Deliveries that waited and are not sent.
+             */
+            dropped: number;
+            /** @description A sentence. */
+            message: string;
+        };
         /** @description Many being sent again, and how far that is. */
         Replay: {
             /**
@@ -2389,6 +2847,14 @@ export interface components {
             message: string;
             /** @description Always true. */
             success: boolean;
+        };
+        /** @description Which version is brought back. */
+        RestoreAutomation: {
+            /**
+             * Format: int32
+             * @description Its number.
+             */
+            version: number;
         };
         /** @description How long things are kept. */
         Retention: {
@@ -2597,6 +3063,13 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
+        /** @description A text to one person; both are templates. */
+        SmsAction: {
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number; where this is empty nothing is sent. */
+            to: string;
+        };
         /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
         SmsDraft: {
             /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
@@ -2796,6 +3269,15 @@ export interface components {
             /** @description How much. */
             sizes: components["schemas"]["Sizes"];
         };
+        /** @description A file; every text is a template. */
+        StorageAction: {
+            /** @description What is in it. */
+            content: string;
+            /** @description What kind of file it is; else by the ending of its key. */
+            contentType?: string | null;
+            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
+            key: string;
+        };
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description Whether it may be on the own network or computer. */
@@ -2922,6 +3404,19 @@ export interface components {
             /** @description Its id. */
             webhookId: components["schemas"]["WebhookId"];
         };
+        /** @description Something that is wrong with a text. */
+        TemplateMistake: {
+            /** @description The letter in the line, from 1. */
+            column?: number | null;
+            /** @description Where in it, from 1; null when that is no matter of a place. */
+            line?: number | null;
+            /** @description A sentence. */
+            message: string;
+            /** @description The values that are not there. */
+            missing: string[];
+            /** @description The field: `action.subject`. */
+            path: string;
+        };
         /** @description The receiver did not take the test. */
         TestFailed: components["schemas"]["Graceful"] & {
             /**
@@ -3038,7 +3533,7 @@ export interface components {
          * @description What a screen may be showing.
          * @enum {string}
          */
-        Topic: "events" | "deliveries" | "webhooks" | "integrations" | "tokens" | "workspaces" | "network";
+        Topic: "events" | "deliveries" | "webhooks" | "automations" | "integrations" | "tokens" | "workspaces" | "network";
         /**
          * @description What made an attempt happen.
          * @enum {string}
@@ -3230,8 +3725,14 @@ export interface components {
             createdAt: components["schemas"]["Time"];
             /** @description Its id. */
             id: components["schemas"]["WorkspaceId"];
+            /**
+             * Format: int32
+             * @description How many emails or texts each automation may send in ten minutes; beyond that they are held.
+             */
+            messageLimit: number;
             /** @description Its name, the only one of this spelling. */
             name: string;
+            quietHours?: components["schemas"]["QuietHours"] | null;
             /** @description IANA name; days and times in words are in this zone. */
             timezone: string;
         };
@@ -3245,8 +3746,14 @@ export interface components {
         };
         /** @description What is to be different; what is absent stays. */
         WorkspacePatch: {
+            /**
+             * Format: int32
+             * @description 1 to 10,000 in ten minutes.
+             */
+            messageLimit?: number | null;
             /** @description 1 to 100 characters, not taken. */
             name?: string | null;
+            quietHours?: components["schemas"]["QuietHours"] | null;
             /** @description IANA name. */
             timezone?: string | null;
         };
@@ -3269,22 +3776,37 @@ export type AttemptId = components['schemas']['AttemptId'];
 export type Authorization = components['schemas']['Authorization'];
 export type AuthorizeCalendar = components['schemas']['AuthorizeCalendar'];
 export type Authorized = components['schemas']['Authorized'];
+export type Automation = components['schemas']['Automation'];
+export type AutomationAction = components['schemas']['AutomationAction'];
+export type AutomationCounts = components['schemas']['AutomationCounts'];
+export type AutomationDraft = components['schemas']['AutomationDraft'];
+export type AutomationId = components['schemas']['AutomationId'];
+export type AutomationOutcome = components['schemas']['AutomationOutcome'];
+export type AutomationPatch = components['schemas']['AutomationPatch'];
+export type AutomationPreview = components['schemas']['AutomationPreview'];
+export type AutomationPreviewRequest = components['schemas']['AutomationPreviewRequest'];
+export type AutomationVersion = components['schemas']['AutomationVersion'];
+export type AutomationVersions = components['schemas']['AutomationVersions'];
+export type Automations = components['schemas']['Automations'];
 export type BatchResult = components['schemas']['BatchResult'];
 export type Because = components['schemas']['Because'];
 export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
 export type ByStatus = components['schemas']['ByStatus'];
+export type CalendarAction = components['schemas']['CalendarAction'];
 export type CalendarChoice = components['schemas']['CalendarChoice'];
 export type CalendarEntry = components['schemas']['CalendarEntry'];
 export type CalendarEntryPatch = components['schemas']['CalendarEntryPatch'];
 export type CalendarEntryRemoval = components['schemas']['CalendarEntryRemoval'];
 export type CalendarIntegration = components['schemas']['CalendarIntegration'];
 export type CalendarList = components['schemas']['CalendarList'];
+export type CalendarOperation = components['schemas']['CalendarOperation'];
 export type CalendarPatch = components['schemas']['CalendarPatch'];
 export type CalendarSetup = components['schemas']['CalendarSetup'];
 export type Calendars = components['schemas']['Calendars'];
 export type Cause = components['schemas']['Cause'];
 export type Changed = components['schemas']['Changed'];
+export type ChangedAutomation = components['schemas']['ChangedAutomation'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
 export type ChannelFigures = components['schemas']['ChannelFigures'];
@@ -3295,6 +3817,7 @@ export type ConfiguredIntegration = components['schemas']['ConfiguredIntegration
 export type Connection = components['schemas']['Connection'];
 export type Content = components['schemas']['Content'];
 export type Counts = components['schemas']['Counts'];
+export type CreatedAutomation = components['schemas']['CreatedAutomation'];
 export type CreatedToken = components['schemas']['CreatedToken'];
 export type CreatedWebhook = components['schemas']['CreatedWebhook'];
 export type CreatedWorkspace = components['schemas']['CreatedWorkspace'];
@@ -3309,6 +3832,7 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
 export type Disconnected = components['schemas']['Disconnected'];
 export type EmailAccepted = components['schemas']['EmailAccepted'];
+export type EmailAction = components['schemas']['EmailAction'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
 export type EmailMessage = components['schemas']['EmailMessage'];
 export type EmailPatch = components['schemas']['EmailPatch'];
@@ -3323,6 +3847,7 @@ export type EventId = components['schemas']['EventId'];
 export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
+export type Events = components['schemas']['Events'];
 export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
 export type Figures = components['schemas']['Figures'];
@@ -3353,6 +3878,7 @@ export type ListedFile = components['schemas']['ListedFile'];
 export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
+export type NewAutomation = components['schemas']['NewAutomation'];
 export type NewEvent = components['schemas']['NewEvent'];
 export type NewEventType = components['schemas']['NewEventType'];
 export type NewReplay = components['schemas']['NewReplay'];
@@ -3360,6 +3886,7 @@ export type NewToken = components['schemas']['NewToken'];
 export type NewWebhook = components['schemas']['NewWebhook'];
 export type NewWorkspace = components['schemas']['NewWorkspace'];
 export type NextCalendarEntry = components['schemas']['NextCalendarEntry'];
+export type OneAutomation = components['schemas']['OneAutomation'];
 export type OneDelivery = components['schemas']['OneDelivery'];
 export type OneEvent = components['schemas']['OneEvent'];
 export type OneReplay = components['schemas']['OneReplay'];
@@ -3371,22 +3898,27 @@ export type OwnHeaders = components['schemas']['OwnHeaders'];
 export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
 export type Preset = components['schemas']['Preset'];
+export type PreviewEvent = components['schemas']['PreviewEvent'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemAction = components['schemas']['ProblemAction'];
 export type ProblemFilter = components['schemas']['ProblemFilter'];
 export type Problems = components['schemas']['Problems'];
+export type QuietHours = components['schemas']['QuietHours'];
 export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type RelativeTo = components['schemas']['RelativeTo'];
 export type Reminder = components['schemas']['Reminder'];
 export type ReminderMethod = components['schemas']['ReminderMethod'];
+export type RemovedAutomation = components['schemas']['RemovedAutomation'];
 export type Replay = components['schemas']['Replay'];
 export type ReplayId = components['schemas']['ReplayId'];
 export type Replayed = components['schemas']['Replayed'];
 export type Replays = components['schemas']['Replays'];
 export type Resolve = components['schemas']['Resolve'];
 export type Resolved = components['schemas']['Resolved'];
+export type RestoreAutomation = components['schemas']['RestoreAutomation'];
 export type Retention = components['schemas']['Retention'];
 export type RetentionPatch = components['schemas']['RetentionPatch'];
 export type RetriedDelivery = components['schemas']['RetriedDelivery'];
@@ -3410,6 +3942,7 @@ export type SignInStatus = components['schemas']['SignInStatus'];
 export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
+export type SmsAction = components['schemas']['SmsAction'];
 export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type SmsMessage = components['schemas']['SmsMessage'];
@@ -3428,6 +3961,7 @@ export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type Storage = components['schemas']['Storage'];
+export type StorageAction = components['schemas']['StorageAction'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type StoragePatch = components['schemas']['StoragePatch'];
 export type StorageSetup = components['schemas']['StorageSetup'];
@@ -3436,6 +3970,7 @@ export type Story = components['schemas']['Story'];
 export type StoryPage = components['schemas']['StoryPage'];
 export type StoryStep = components['schemas']['StoryStep'];
 export type Strip = components['schemas']['Strip'];
+export type TemplateMistake = components['schemas']['TemplateMistake'];
 export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
@@ -3467,6 +4002,299 @@ export type WorkspacePatch = components['schemas']['WorkspacePatch'];
 export type Workspaces = components['schemas']['Workspaces'];
 export type $defs = Record<string, never>;
 export interface operations {
+    listAutomations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automations"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAutomation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewAutomationDraft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutomationDraft"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationPreview"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OneAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RemovedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutomationPatch"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AutomationPreviewRequest"] | null;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationPreview"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restoreAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreAutomation"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAutomationVersions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationVersions"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     createCalendarEvent: {
         parameters: {
             query?: never;
@@ -3637,7 +4465,7 @@ export interface operations {
                 channel?: string;
                 /** @description One webhook, or several with commas. */
                 webhookId?: string;
-                /** @description One automation. */
+                /** @description One automation, or several with commas. */
                 automationId?: string;
                 /** @description One event type, or several with commas. */
                 eventType?: string;
@@ -3696,7 +4524,7 @@ export interface operations {
                 channel?: string;
                 /** @description One webhook, or several with commas. */
                 webhookId?: string;
-                /** @description One automation. */
+                /** @description One automation, or several with commas. */
                 automationId?: string;
                 /** @description One event type, or several with commas. */
                 eventType?: string;
@@ -3758,7 +4586,7 @@ export interface operations {
                 channel?: string;
                 /** @description One webhook, or several with commas. */
                 webhookId?: string;
-                /** @description One automation. */
+                /** @description One automation, or several with commas. */
                 automationId?: string;
                 /** @description One event type, or several with commas. */
                 eventType?: string;

@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
+use crate::automations::Why;
 use crate::clock::Time;
 use crate::deliveries::{Channel, Reason, Status, Trigger};
 use crate::error::Result;
-use crate::ids::{DeliveryId, EventId, WorkspaceId};
-use crate::outcome::Failure;
+use crate::ids::{AutomationId, DeliveryId, EventId, WorkspaceId};
+use crate::outcome::{Code, Failure};
 
 /// How long a later delivery waits for an earlier one about the same subject (contract §3).
 pub(crate) const ORDER_WAIT_MS: i64 = 10 * 60 * 1000;
@@ -31,6 +32,8 @@ pub(crate) struct NewRow<'a> {
 pub(crate) enum NewState {
     /// Due now.
     Due,
+    /// Due at a time of its own.
+    At(Time),
     /// Waits for an earlier one about the same subject.
     AfterEarlier,
     /// Held from the start, for this reason.
@@ -70,10 +73,41 @@ pub(crate) struct DeliveryRecord {
     pub(crate) leased: bool,
     /// When the texts of its event were removed.
     pub(crate) purged_at: Option<Time>,
+    /// The automation that made it, and why it stands as it does, where no attempt says so.
+    pub(crate) automation: Option<Automatic>,
 }
 
-const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who FROM deliveries d
-  JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint";
+/// What an automation has to do with a delivery.
+pub(crate) struct Automatic {
+    pub(crate) id: AutomationId,
+    pub(crate) version: u32,
+    pub(crate) name: String,
+    pub(crate) why: Why,
+    /// Its own time, while that is to come.
+    pub(crate) not_before: Option<Time>,
+}
+
+const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who, a.name AS automation FROM deliveries d
+  JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
+
+fn automatic(row: &Row<'_>) -> rusqlite::Result<Option<Automatic>> {
+    let Some(id) = row.get("automation_id")? else {
+        return Ok(None);
+    };
+    let why = match row.get::<_, Option<Code>>("code")? {
+        Some(_) => None,
+        None => row.get("args")?,
+    };
+    Ok(Some(Automatic {
+        id,
+        version: row.get("automation_version")?,
+        name: row
+            .get::<_, Option<String>>("automation")?
+            .unwrap_or_default(),
+        why: why.unwrap_or_default(),
+        not_before: row.get("not_before")?,
+    }))
+}
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     Ok(DeliveryRecord {
@@ -104,6 +138,7 @@ fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
         provider_id: row.get("provider_id")?,
         leased: row.get::<_, Option<u32>>("lease")?.is_some(),
         purged_at: row.get("purged_at")?,
+        automation: automatic(row)?,
     })
 }
 
@@ -122,6 +157,7 @@ pub(crate) fn last_row(conn: &Connection) -> Result<i64> {
 pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     let (status, reason, due, after_earlier, lease_until) = match new.state {
         NewState::Due => (Status::Pending, None, Some(new.now), false, None),
+        NewState::At(due) => (Status::Pending, None, Some(due), false, None),
         NewState::AfterEarlier => (
             Status::Pending,
             None,
@@ -163,18 +199,20 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     Ok(())
 }
 
-/// True when an earlier delivery to this endpoint about this subject is not final yet.
+/// True when an earlier delivery to this endpoint about this subject is not final yet. One whose own
+/// time is to come is not waited for.
 pub(crate) fn has_open_earlier(
     conn: &Connection,
     endpoint: &str,
     subject: &str,
     before: i64,
+    now: Time,
 ) -> Result<bool> {
     Ok(conn
         .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND finished_at IS NULL)",
+            "SELECT EXISTS (SELECT 1 FROM deliveries WHERE endpoint = ? AND subject = ? AND seq < ? AND subject IS NOT NULL AND finished_at IS NULL AND (not_before IS NULL OR not_before <= ?))",
         )?
-        .query_row(params![endpoint, subject, before], |r| r.get(0))?)
+        .query_row(params![endpoint, subject, before, now], |r| r.get(0))?)
 }
 
 /// A due delivery, as far as claiming it needs.
@@ -184,12 +222,16 @@ pub(crate) struct Due {
     pub(crate) after_earlier: bool,
     pub(crate) attempts: u32,
     pub(crate) trigger: Trigger,
+    /// An automation made it.
+    pub(crate) automatic: bool,
+    /// From then on there is no point in it.
+    pub(crate) until: Option<Time>,
 }
 
 /// Due deliveries of an endpoint, longest due first.
 pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) -> Result<Vec<Due>> {
     let mut statement = conn.prepare_cached(
-        "SELECT seq, subject, after_earlier, attempts, trigger FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+        "SELECT seq, subject, after_earlier, attempts, trigger, automation_id IS NOT NULL, expires_at FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
     )?;
     let rows = statement.query_map(params![endpoint, now, limit as i64], |r| {
         Ok(Due {
@@ -198,6 +240,8 @@ pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) ->
             after_earlier: r.get(2)?,
             attempts: r.get(3)?,
             trigger: r.get(4)?,
+            automatic: r.get(5)?,
+            until: r.get(6)?,
         })
     })?;
     Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -223,15 +267,17 @@ pub(crate) fn pending_endpoints(conn: &Connection) -> Result<Vec<String>> {
 
 /// Puts a delivery behind an earlier one, until that is final or the wait is over.
 pub(crate) fn put_behind(conn: &Connection, seq: i64, now: Time) -> Result<()> {
-    conn.prepare_cached("UPDATE deliveries SET after_earlier = 1, due_at = ? WHERE seq = ?")?
-        .execute(params![now.plus_ms(ORDER_WAIT_MS), seq])?;
+    conn.prepare_cached(
+        "UPDATE deliveries SET after_earlier = 1, due_at = ?, not_before = NULL WHERE seq = ?",
+    )?
+    .execute(params![now.plus_ms(ORDER_WAIT_MS), seq])?;
     Ok(())
 }
 
 /// Takes a pending delivery under way; the number of the attempt is the fencing token of the lease.
 pub(crate) fn claim(conn: &Connection, seq: i64, attempt: u32, lease_until: Time) -> Result<()> {
     conn.prepare_cached(
-        "UPDATE deliveries SET status = 'sending', status_reason = NULL, due_at = NULL, after_earlier = 0, lease = ?2, lease_until = ?3, attempts = ?2
+        "UPDATE deliveries SET status = 'sending', status_reason = NULL, due_at = NULL, after_earlier = 0, not_before = NULL, lease = ?2, lease_until = ?3, attempts = ?2
          WHERE seq = ?1 AND status = 'pending'",
     )?
     .execute(params![seq, attempt, lease_until])?;
@@ -362,7 +408,7 @@ pub(crate) fn release_next(
     let changed = conn
         .prepare_cached(
             "UPDATE deliveries SET due_at = ?3, after_earlier = 0 WHERE seq = (
-               SELECT min(seq) FROM deliveries WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL)
+               SELECT min(seq) FROM deliveries WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL AND (not_before IS NULL OR not_before <= ?3))
              AND status = 'pending' AND after_earlier = 1",
         )?
         .execute(params![endpoint, subject, now])?;
@@ -382,24 +428,31 @@ pub(crate) fn expired(conn: &Connection, at: Option<Time>) -> Result<Vec<(i64, u
 }
 
 /// Pulls in what is due further ahead than any schedule reaches: the clock was set back. What waits
-/// for an earlier one waits for it anew.
+/// for an earlier one waits for it anew, and what has a time of its own keeps that.
 pub(crate) fn pull_in(conn: &Connection, now: Time, furthest_ms: i64) -> Result<usize> {
     Ok(conn.execute(
-        "UPDATE deliveries SET due_at = ?1, after_earlier = 0 WHERE status = 'pending' AND due_at > ?2",
+        "UPDATE deliveries SET due_at = ?1, after_earlier = 0 WHERE status = 'pending' AND due_at > ?2 AND not_before IS NULL",
         params![now, now.plus_ms(furthest_ms)],
     )?)
 }
 
-/// Holds what is pending at an endpoint.
+/// Lets the time come of what is due at an endpoint: from now on it is like any other.
+pub(crate) fn time_has_come(conn: &Connection, endpoint: &str, now: Time) -> Result<()> {
+    conn.prepare_cached("UPDATE deliveries SET not_before = NULL WHERE endpoint = ?1 AND status = 'pending' AND due_at <= ?2 AND not_before IS NOT NULL")?
+        .execute(params![endpoint, now])?;
+    Ok(())
+}
+
+/// Holds what is pending at an endpoint, but for what has a time of its own.
 pub(crate) fn hold_pending(conn: &Connection, endpoint: &str, reason: Reason) -> Result<()> {
     conn.execute(
-        "UPDATE deliveries SET status = 'held', status_reason = ?2, due_at = NULL, after_earlier = 0 WHERE endpoint = ?1 AND status = 'pending'",
+        "UPDATE deliveries SET status = 'held', status_reason = ?2, due_at = NULL, after_earlier = 0 WHERE endpoint = ?1 AND status = 'pending' AND not_before IS NULL",
         params![endpoint, reason],
     )?;
     Ok(())
 }
 
-/// Closes what is pending at an endpoint: it is not sent.
+/// Closes what is pending at an endpoint, but for what has a time of its own: it is not sent.
 pub(crate) fn skip_pending(
     conn: &Connection,
     endpoint: &str,
@@ -407,7 +460,7 @@ pub(crate) fn skip_pending(
     now: Time,
 ) -> Result<()> {
     conn.execute(
-        "UPDATE deliveries SET status = 'skipped', status_reason = ?2, due_at = NULL, after_earlier = 0, finished_at = ?3 WHERE endpoint = ?1 AND status = 'pending'",
+        "UPDATE deliveries SET status = 'skipped', status_reason = ?2, due_at = NULL, after_earlier = 0, finished_at = ?3 WHERE endpoint = ?1 AND status = 'pending' AND not_before IS NULL",
         params![endpoint, reason, now],
     )?;
     Ok(())
@@ -421,7 +474,8 @@ pub(crate) fn hold_all(conn: &Connection, endpoint: &str, reason: Reason) -> Res
     )?)
 }
 
-/// Lets go what was held at an endpoint for a reason. Oldest first follows from the row numbers.
+/// Lets go what was held at an endpoint for a reason, each at its own time if that is to come. Oldest
+/// first follows from the row numbers.
 pub(crate) fn release_held(
     conn: &Connection,
     endpoint: &str,
@@ -429,7 +483,7 @@ pub(crate) fn release_held(
     now: Time,
 ) -> Result<usize> {
     Ok(conn.execute(
-        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?3 WHERE endpoint = ?1 AND status = 'held' AND status_reason = ?2",
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = max(?3, coalesce(not_before, 0)) WHERE endpoint = ?1 AND status = 'held' AND status_reason = ?2",
         params![endpoint, reason, now],
     )?)
 }
@@ -449,7 +503,7 @@ pub(crate) fn held_endpoints(
 /// Makes a delivery due now, by whoever's hand.
 pub(crate) fn due_now(conn: &Connection, seq: i64, now: Time, trigger: Trigger) -> Result<()> {
     conn.execute(
-        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?2, after_earlier = 0, finished_at = NULL, trigger = ?3 WHERE seq = ?1",
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?2, after_earlier = 0, not_before = NULL, finished_at = NULL, trigger = ?3 WHERE seq = ?1",
         params![seq, now, trigger],
     )?;
     Ok(())

@@ -127,6 +127,22 @@ pub(crate) fn newest_from_outside(
     Ok(statement.query_row([workspace], row).optional()?)
 }
 
+/// The newest event of one of these types that still has its text, among the last thousand.
+pub(crate) fn newest_of(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    types: &[String],
+) -> Result<Option<EventRow>> {
+    let types = serde_json::to_string(types).map_err(crate::Error::internal)?;
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM (SELECT * FROM events WHERE workspace_id = ? ORDER BY seq DESC LIMIT 1000)
+         WHERE type IN (SELECT value FROM json_each(?)) AND purged_at IS NULL ORDER BY seq DESC LIMIT 1",
+    )?;
+    Ok(statement
+        .query_row(params![workspace, types], row)
+        .optional()?)
+}
+
 /// The event with this row number.
 pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<EventRow>> {
     let mut statement = conn.prepare_cached("SELECT * FROM events WHERE seq = ?")?;

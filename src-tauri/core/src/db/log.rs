@@ -23,6 +23,7 @@ pub(crate) struct Wanted {
     pub(crate) statuses: Vec<Status>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) endpoints: Vec<String>,
+    pub(crate) automations: Vec<String>,
     pub(crate) event_types: Vec<String>,
     pub(crate) event: Option<EventId>,
     pub(crate) ids: Option<Vec<DeliveryId>>,
@@ -122,6 +123,7 @@ impl Asked {
                 .collect(),
         );
         one_of("endpoint", "endpoint", wanted.endpoints.clone());
+        one_of("automation_id", "automation", wanted.automations.clone());
         one_of("event_type", "type", wanted.event_types.clone());
         one_of(
             "subject",

@@ -5,6 +5,7 @@
 //! that what was answered is on the disk. One file per table beside this one.
 
 pub(crate) mod attempts;
+pub(crate) mod automations;
 pub(crate) mod bodies;
 pub(crate) mod calendar_entries;
 pub(crate) mod deliveries;
@@ -13,6 +14,7 @@ pub(crate) mod events;
 pub(crate) mod figures;
 pub(crate) mod integrations;
 pub(crate) mod log;
+pub(crate) mod planned;
 pub(crate) mod problems;
 pub(crate) mod replays;
 pub(crate) mod retention;

@@ -19,7 +19,7 @@ use crate::words::{Words, fact};
 
 /// "sgbs", and the shape of the tables: another number is read anew.
 const APPLICATION_ID: i32 = 0x7367_6273;
-const SHAPE: i64 = 1;
+const SHAPE: i64 = 2;
 /// Rows that one transaction of the index takes.
 const BATCH: usize = 500;
 /// News are gathered for so long before they are looked at.
@@ -701,7 +701,7 @@ pub(super) fn delivery_words(
 ) -> Result<Option<(Words, Status)>> {
     use crate::deliveries::Channel;
     let mut statement = main.prepare_cached(
-        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts
+        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.automation_id
          FROM deliveries d LEFT JOIN webhooks w ON w.id = d.endpoint WHERE d.seq = ?",
     )?;
     let mut rows = statement.query([seq])?;
@@ -734,6 +734,9 @@ pub(super) fn delivery_words(
         }
         if let Some(subject) = &subject {
             words.add_fact(fact(workspace, "subject", subject));
+        }
+        if let Some(automation) = row.get::<_, Option<String>>(13)? {
+            words.add_fact(fact(workspace, "automation", &automation));
         }
     }
     words.add(&recipient);

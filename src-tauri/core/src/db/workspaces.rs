@@ -11,6 +11,11 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Workspace> {
         id: row.get("id")?,
         name: row.get("name")?,
         timezone: row.get("timezone")?,
+        quiet_hours: row
+            .get::<_, Option<String>>("quiet_hours")?
+            .map(|text| super::json(&text))
+            .transpose()?,
+        message_limit: row.get("message_limit")?,
         created_at: row.get("created_at")?,
     })
 }
@@ -47,8 +52,17 @@ pub(crate) fn insert(conn: &Connection, new: &Workspace) -> Result<()> {
 
 pub(crate) fn update(conn: &Connection, changed: &Workspace) -> Result<()> {
     conn.execute(
-        "UPDATE workspaces SET name = ?, timezone = ? WHERE id = ?",
-        params![changed.name, changed.timezone, changed.id],
+        "UPDATE workspaces SET name = ?2, timezone = ?3, quiet_hours = ?4, message_limit = ?5 WHERE id = ?1",
+        params![
+            changed.id,
+            changed.name,
+            changed.timezone,
+            changed
+                .quiet_hours
+                .as_ref()
+                .and_then(|hours| serde_json::to_string(hours).ok()),
+            changed.message_limit
+        ],
     )?;
     Ok(())
 }

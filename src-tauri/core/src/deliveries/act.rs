@@ -98,6 +98,9 @@ impl Hub {
                     if never_again(row.failure.as_ref()) {
                         return Err(Error::conflict("This person answered STOP, so this is not sent again. Tell them another way, and close it."));
                     }
+                    if row.reason == Some(Reason::MissingValue) {
+                        return Err(Error::conflict("A value is missing, so there is no text to send yet. Change the text of its automation so that it goes without; then this goes out by itself."));
+                    }
                     may_go(tx.conn(), row.channel, &row.endpoint)?;
                     let trigger = if matches!(wish, Wish::Retry) {
                         Trigger::Manual
@@ -151,7 +154,9 @@ pub(super) fn actions(record: &DeliveryRecord) -> Vec<super::Action> {
         Status::Failed if record.purged_at.is_some() => vec![Action::Cancel],
         Status::Failed if never_again(record.failure.as_ref()) => vec![Action::Cancel],
         Status::Failed | Status::Unknown => vec![Action::Retry, Action::Cancel],
-        Status::Held if record.reason == Some(Reason::Paused) => vec![Action::Cancel],
+        Status::Held if matches!(record.reason, Some(Reason::Paused | Reason::MissingValue)) => {
+            vec![Action::Cancel]
+        }
         Status::Held => vec![Action::Release, Action::Cancel],
         Status::Pending => vec![Action::Cancel],
         Status::Sending | Status::Success | Status::Skipped | Status::Cancelled => Vec::new(),

@@ -7,7 +7,7 @@ use super::{Channel, Status};
 use crate::clock::Time;
 use crate::db::log::Wanted;
 use crate::error::{Error, Result};
-use crate::ids::{DeliveryId, EventId, WebhookId};
+use crate::ids::{AutomationId, DeliveryId, EventId, WebhookId};
 use crate::words::Question;
 
 /// Rows of a page, unless asked otherwise, and at most.
@@ -29,8 +29,8 @@ pub struct DeliveryFilter {
     /// One webhook, or several with commas.
     #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
     pub webhook_id: Option<String>,
-    /// One automation.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// One automation, or several with commas.
+    #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
     pub automation_id: Option<String>,
     /// One event type, or several with commas.
     #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
@@ -210,8 +210,20 @@ impl DeliveryFilter {
                 })
             })
             .collect::<Result<_>>()?;
+        let automations: Vec<AutomationId> = parts(self.automation_id.as_deref())
+            .map(|id| {
+                id.parse().map_err(|_| {
+                    Error::field(
+                        "automationId",
+                        "invalid",
+                        "This must be an id that starts with aut_, or several with commas.",
+                    )
+                })
+            })
+            .collect::<Result<_>>()?;
         let (question, wordless) = question(self.q.as_deref());
         Ok(Wanted {
+            automations: automations.iter().map(ToString::to_string).collect(),
             ids: self.ids.is_some().then_some(ids),
             statuses: words::<Status>(
                 "status",
@@ -234,7 +246,7 @@ impl DeliveryFilter {
             until: self.until,
             test: self.test,
             question,
-            nothing: wordless || self.automation_id.is_some(),
+            nothing: wordless,
         })
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::explain::State;
-use crate::ids::{AttemptId, DeliveryId, EventId, WebhookId};
+use crate::ids::{AttemptId, AutomationId, DeliveryId, EventId, WebhookId};
 use crate::outcome::Code;
 
 macro_rules! words {
@@ -165,7 +165,11 @@ pub struct DeliveryRow {
     /// The webhook, for this channel.
     pub webhook_id: Option<WebhookId>,
     /// The automation that made it.
-    pub automation_id: Option<String>,
+    pub automation_id: Option<AutomationId>,
+    /// What it is called.
+    pub automation: Option<String>,
+    /// The version of its texts.
+    pub automation_version: Option<u32>,
     /// Whom or where it goes to: a receiver's host.
     pub recipient: String,
     /// Who gets it, by name: "Cash desk".

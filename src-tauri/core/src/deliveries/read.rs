@@ -87,15 +87,17 @@ impl Reader {
         let due = record.due_at.map(|at| self.moment(at));
         let tried = record.attempts > 0 && !record.after_earlier;
         DeliveryRow {
-            state: followed(record).unwrap_or_else(|| {
-                explain::delivery_state(
-                    record.status,
-                    record.reason,
-                    record.channel,
-                    tried,
-                    due.as_deref(),
-                )
-            }),
+            state: followed(record)
+                .or_else(|| self.scheduled(record))
+                .unwrap_or_else(|| {
+                    explain::delivery_state(
+                        record.status,
+                        record.reason,
+                        record.channel,
+                        tried,
+                        due.as_deref(),
+                    )
+                }),
             error: record
                 .failure
                 .as_ref()
@@ -107,7 +109,9 @@ impl Reader {
             event_type: record.event_type.clone(),
             subject: record.subject.clone(),
             webhook_id: record.endpoint.parse().ok(),
-            automation_id: None,
+            automation_id: record.automation.as_ref().map(|a| a.id),
+            automation: record.automation.as_ref().map(|a| a.name.clone()),
+            automation_version: record.automation.as_ref().map(|a| a.version),
             recipient: record.recipient.clone(),
             who,
             status: record.status,
@@ -123,6 +127,13 @@ impl Reader {
             delivered_at: record.delivered_at,
             duration_ms: record.duration_ms,
         }
+    }
+
+    /// How one stands whose own time is to come.
+    fn scheduled(&self, record: &DeliveryRecord) -> Option<explain::State> {
+        let at = record.automation.as_ref()?.not_before?;
+        (record.status == Status::Pending && at > self.now)
+            .then(|| explain::scheduled_state(&self.moment(at)))
     }
 
     pub(crate) fn event(&self, row: EventRow) -> Result<Event> {
@@ -245,8 +256,12 @@ impl Hub {
                     .ok_or_else(|| Error::not_found("delivery"))?;
                 let reader = Reader::new(conn, workspace, now)?;
                 let row = reader.row(&record);
-                let data = db::deliveries::claimed(conn, record.seq)?.data;
-                let body = String::from_utf8_lossy(&data).into_owned();
+                let body = match &record.automation {
+                    // Its text was never made.
+                    Some(_) => db::bodies::of(conn, record.seq)?.unwrap_or_default(),
+                    None => db::deliveries::claimed(conn, record.seq)?.data,
+                };
+                let body = String::from_utf8_lossy(&body).into_owned();
                 let attempts = db::attempts::of(conn, record.seq)?;
                 let doubt = attempts
                     .last()
@@ -269,6 +284,7 @@ impl Hub {
                 let text = taken.and_then(|at| {
                     words::text(record.status, &row.who, &at, on_the_phone.as_deref())
                 });
+                let text = text.or_else(|| automatic(&record, &row.who, |at| reader.moment(at)));
                 Ok(DeliveryDetail {
                     sentence: text.unwrap_or_else(|| {
                         explain::delivery(
@@ -360,6 +376,25 @@ fn followed(record: &DeliveryRecord) -> Option<explain::State> {
     let delivered = record.delivered_at.is_some();
     (record.channel == Channel::Sms && (awaited || record.status == Status::Success))
         .then(|| explain::text_state(awaited, delivered))
+}
+
+/// What is true of a delivery that an automation made, where that is said otherwise.
+fn automatic(
+    record: &DeliveryRecord,
+    who: &str,
+    moment: impl Fn(Time) -> String,
+) -> Option<String> {
+    let automatic = record.automation.as_ref()?;
+    let passed = automatic.why.passed.map(&moment);
+    let own_time = automatic.not_before.map(&moment);
+    explain::automatic(
+        record.status,
+        record.reason,
+        who,
+        &automatic.why,
+        passed.as_deref(),
+        own_time.as_deref(),
+    )
 }
 
 /// Why it stands as it does: for one that got through, what is odd about it or what went wrong

@@ -724,7 +724,13 @@ fn queue(
     let enters = match &of.subject {
         _ if of.paused => Enters::Paused,
         Some(subject)
-            if db::deliveries::has_open_earlier(tx.conn(), &of.endpoint, subject, id.row())? =>
+            if db::deliveries::has_open_earlier(
+                tx.conn(),
+                &of.endpoint,
+                subject,
+                id.row(),
+                now,
+            )? =>
         {
             let (lanes, endpoint) = (lanes.clone(), of.endpoint.clone());
             let at = now.plus_ms(db::deliveries::ORDER_WAIT_MS);

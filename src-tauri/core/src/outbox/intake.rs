@@ -8,6 +8,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::target::Stop;
 use super::{Outgoing, Target, lease_until};
+use crate::automations::known::{Known, Made};
+use crate::automations::queue::{Because, queue};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::deliveries::NewState;
@@ -106,18 +108,21 @@ impl Hub {
         source: &str,
     ) -> Result<Recorded> {
         let declared = self.declared(workspace).await?;
-        let checked = events::check(event, &declared)?;
-        let (source, now, lanes, dispatch) = (
+        let (checked, now) = (events::check(event, &declared)?, self.now());
+        let plan = self.plan_for(workspace, &checked, now).await?;
+        let (source, known, lanes, dispatch) = (
             source.to_owned(),
-            self.now(),
+            self.automations.clone(),
             self.lanes.clone(),
             self.dispatch(),
         );
         let work = move |tx: &mut Tx<'_>| {
+            let plan = plan.map(|plan| (plan, &*known));
             record(
                 tx,
                 workspace,
                 checked,
+                plan,
                 &source,
                 now,
                 &lanes,
@@ -141,13 +146,17 @@ impl Hub {
         source: &str,
     ) -> Result<Vec<Result<Recorded>>> {
         let declared = self.declared(workspace).await?;
-        let checked: Vec<Result<Checked>> = events
-            .into_iter()
-            .map(|e| e.and_then(|e| events::check(e, &declared)))
-            .collect();
-        let (source, now, lanes, dispatch) = (
+        let now = self.now();
+        let mut checked = Vec::with_capacity(events.len());
+        for event in events {
+            checked.push(match event.and_then(|e| events::check(e, &declared)) {
+                Ok(event) => Ok((self.plan_for(workspace, &event, now).await?, event)),
+                Err(error) => Err(error),
+            });
+        }
+        let (source, known, lanes, dispatch) = (
             source.to_owned(),
-            self.now(),
+            self.automations.clone(),
             self.lanes.clone(),
             self.dispatch(),
         );
@@ -156,8 +165,10 @@ impl Hub {
                 checked
                     .into_iter()
                     .map(|one| {
-                        match one.and_then(|c| {
-                            record(tx, workspace, c, &source, now, &lanes, dispatch.as_ref())
+                        match one.and_then(|(plan, event)| {
+                            let plan = plan.map(|plan| (plan, &*known));
+                            let dispatch = dispatch.as_ref();
+                            record(tx, workspace, event, plan, &source, now, &lanes, dispatch)
                         }) {
                             // A row's own fault stays the row's; trouble of ours undoes all.
                             Err(error)
@@ -218,10 +229,15 @@ fn reused(what: &str) -> Error {
     )
 }
 
+#[allow(
+    clippy::too_many_arguments,
+    reason = "each is another part of the world"
+)]
 fn record(
     tx: &mut Tx<'_>,
     workspace: WorkspaceId,
     event: Checked,
+    plan: Option<(Made, &Known)>,
     source: &str,
     now: Time,
     lanes: &Lanes,
@@ -250,8 +266,13 @@ fn record(
         .iter()
         .filter(|s| s.wants(&event.event_type, &event.data))
         .collect();
+    let plan = match plan {
+        Some((made, known)) => Some(known.settled(tx.conn(), workspace, made, &event, now)?),
+        None => None,
+    };
+    let planned = plan.as_ref().map_or(0, |made| made.plan.planned.len());
     let (event_id, occurred_at) = (tx.event_id(now), event.occurred_at.unwrap_or(now));
-    let deliveries = u32::try_from(told.len()).unwrap_or(u32::MAX);
+    let deliveries = u32::try_from(told.len() + planned).unwrap_or(u32::MAX);
     db::events::insert(
         tx.conn(),
         &db::events::NewRow {
@@ -274,7 +295,7 @@ fn record(
     for to in told {
         let blocked = match &event.subject {
             Some(subject) if !to.paused => {
-                db::deliveries::has_open_earlier(tx.conn(), &to.endpoint, subject, i64::MAX)?
+                db::deliveries::has_open_earlier(tx.conn(), &to.endpoint, subject, i64::MAX, now)?
             }
             _ => false,
         };
@@ -350,6 +371,18 @@ fn record(
             }
             _ => {}
         }
+    }
+    if let Some(made) = plan {
+        let because = Because {
+            workspace,
+            event: event_id,
+            event_type: &event.event_type,
+            subject: event.subject.as_deref(),
+            now,
+            lanes,
+            dispatch,
+        };
+        queue(tx, &because, made)?;
     }
     tx.announce(Some(workspace), Topic::Events);
     tx.announce(Some(workspace), Topic::Deliveries);
@@ -445,7 +478,9 @@ pub(crate) fn record_send(
         stop => stop,
     });
     let blocked = match &sending.subject {
-        Some(subject) => db::deliveries::has_open_earlier(tx.conn(), &endpoint, subject, i64::MAX)?,
+        Some(subject) => {
+            db::deliveries::has_open_earlier(tx.conn(), &endpoint, subject, i64::MAX, now)?
+        }
         None => false,
     };
     let free = !blocked && stop == Some(None);

@@ -58,6 +58,7 @@ pub(crate) fn item(endpoint: &str) -> &str {
 /// Deals with what is due at an endpoint that is no more.
 pub(crate) fn gone(conn: &Connection, endpoint: &str, now: crate::clock::Time) -> Result<()> {
     if integration(endpoint).is_some() {
+        db::deliveries::time_has_come(conn, endpoint, now)?;
         return db::deliveries::hold_pending(conn, endpoint, Reason::NeedsSetup);
     }
     db::deliveries::cancel_waiting(conn, endpoint, now)
@@ -70,6 +71,9 @@ pub(crate) fn put_aside(
     stop: Stop,
     now: crate::clock::Time,
 ) -> Result<()> {
+    if integration(endpoint).is_some() {
+        db::deliveries::time_has_come(conn, endpoint, now)?;
+    }
     match stop {
         Stop::Hold(reason) => db::deliveries::hold_pending(conn, endpoint, reason),
         Stop::Skip => db::deliveries::skip_pending(conn, endpoint, Reason::Disabled, now),

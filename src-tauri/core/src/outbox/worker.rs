@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use super::lanes::{Claim, Lanes};
 use super::{LEASE_MS, Outgoing, Target, finish, lease_until, network, retry, target};
+use crate::automations;
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
@@ -20,6 +21,7 @@ use crate::db::{self, Tx};
 use crate::deliveries::Reason;
 use crate::error::Result;
 use crate::hub::Hub;
+use crate::integrations::Kind;
 use crate::outcome::{Code, Failure, Trouble};
 use crate::webhooks::kept::Kept;
 use crate::webhooks::send::{self, Message, Sent};
@@ -429,15 +431,27 @@ pub(super) fn claim_for(
         return Ok(Vec::new());
     }
     lanes.paced(endpoint, to.target.rate_limit(), &mut claims);
+    let quiet = quiet_hours(tx.conn(), endpoint, now)?;
     let wanted = claims.len();
     let due = db::deliveries::due(tx.conn(), endpoint, now, wanted)?;
     let more = due.len() == wanted;
     let mut claimed = Vec::with_capacity(due.len());
     for row in due {
+        if let Some(passed) = row.until.filter(|until| *until <= now) {
+            db::planned::too_late(tx.conn(), row.seq, passed, now)?;
+            if let Some(subject) = &row.subject {
+                db::deliveries::release_next(tx.conn(), endpoint, subject, now)?;
+            }
+            continue;
+        }
+        if let (Some(until), true) = (quiet, row.automatic) {
+            db::planned::put_off(tx.conn(), row.seq, until)?;
+            continue;
+        }
         // Entries of a calendar are never out of order; elsewhere nothing waits for ever.
         let passes = row.after_earlier && !to.target.keeps_order();
         if let (Some(subject), false) = (&row.subject, passes)
-            && db::deliveries::has_open_earlier(tx.conn(), endpoint, subject, row.seq)?
+            && db::deliveries::has_open_earlier(tx.conn(), endpoint, subject, row.seq, now)?
         {
             db::deliveries::put_behind(tx.conn(), row.seq, now)?;
             continue;
@@ -458,6 +472,18 @@ pub(super) fn claim_for(
         db::deliveries::next_due(tx.conn(), endpoint)?,
     );
     Ok(claimed)
+}
+
+/// The end of the quiet hours, while these keep the texts of automations from going out.
+fn quiet_hours(conn: &rusqlite::Connection, endpoint: &str, now: Time) -> Result<Option<Time>> {
+    let Some((Kind::Sms, workspace)) = target::integration(endpoint) else {
+        return Ok(None);
+    };
+    let business = automations::known::business(conn, workspace)?;
+    Ok(business
+        .quiet_hours
+        .map(|quiet| quiet.after(now, &business.zone))
+        .filter(|until| *until > now))
 }
 
 /// 0 to 1: only to keep receivers from being called all at once.

@@ -456,6 +456,13 @@ fn check_reminders(wrong: &mut Vec<FieldError>, reminders: &[Reminder]) {
     }
 }
 
+/// What is wrong with reminders.
+pub(crate) fn wrong_reminders(reminders: &[Reminder]) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    check_reminders(&mut wrong, reminders);
+    wrong
+}
+
 fn check_key(wrong: &mut Vec<FieldError>, key: Option<&str>) {
     if key.is_some_and(|key| key.is_empty() || key.len() > LONGEST_KEY) {
         wrong.push(FieldError::new(
@@ -502,6 +509,23 @@ impl Entry {
 }
 
 impl EntryPatch {
+    /// All that an entry says, for one that is there already.
+    pub(crate) fn of(entry: &Entry) -> Self {
+        Self {
+            title: Some(entry.title.clone()),
+            description: Some(entry.description.clone()),
+            start_time: Some(entry.start_time.clone()),
+            end_time: Some(entry.end_time.clone()),
+            timezone: entry.timezone.clone(),
+            all_day: entry.all_day,
+            attendees: Some(entry.attendees.clone()),
+            location: Some(entry.location.clone()),
+            reminders: entry.reminders.clone(),
+            send_updates: entry.send_updates,
+            idempotency_key: None,
+        }
+    }
+
     /// Its times; `zone` is the workspace's.
     pub(crate) fn times(&self, zone: &str) -> Result<Times, Vec<FieldError>> {
         let (start, end) = (self.start_time.as_deref(), self.end_time.as_deref());

@@ -6,10 +6,13 @@
 use std::time::Instant;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::google::{self, Ask, Doing};
 use super::{Entry, EntryPatch, Removal, Settings};
+use crate::automations::Operation;
 use crate::db;
 use crate::db::attempts::Ended;
 use crate::db::calendar_entries::EntryRow;
@@ -33,16 +36,40 @@ enum Order {
     Create(Box<Entry>),
     Update(Box<EntryPatch>),
     Delete(Removal),
+    /// Made, or changed where it is there.
+    Sync(Box<Entry>),
+}
+
+/// An order of an automation: what is done with which entry.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Ordered {
+    pub(crate) operation: Operation,
+    pub(crate) entry_id: String,
+    /// As it would be handed in by hand.
+    pub(crate) request: Box<RawValue>,
 }
 
 impl Order {
-    fn read(event_type: &str, body: &[u8]) -> Option<Self> {
-        match event_type {
+    /// The order in a body, and the entry that it is about: the subject, where it was handed in by hand.
+    fn read(event_type: &str, subject: Option<&str>, body: &[u8]) -> Option<(Self, String)> {
+        let order = match event_type {
             CREATE => serde_json::from_slice(body).ok().map(Self::Create),
             UPDATE => serde_json::from_slice(body).ok().map(Self::Update),
             DELETE => serde_json::from_slice(body).ok().map(Self::Delete),
-            _ => None,
-        }
+            _ => {
+                let ordered: Ordered = serde_json::from_slice(body).ok()?;
+                let request = ordered.request.get();
+                let order = match ordered.operation {
+                    Operation::Create => serde_json::from_str(request).ok().map(Self::Create),
+                    Operation::Update => serde_json::from_str(request).ok().map(Self::Update),
+                    Operation::Delete => serde_json::from_str(request).ok().map(Self::Delete),
+                    Operation::Sync => serde_json::from_str(request).ok().map(Self::Sync),
+                };
+                return Some((order?, ordered.entry_id));
+            }
+        };
+        Some((order?, subject?.to_owned()))
     }
 }
 
@@ -268,10 +295,11 @@ impl Hub {
         let started = Instant::now();
         let failed = |failure| Sent::failed(failure, &settings.api_base_url);
         // Both were read when it was taken in.
-        let (Some(order), Some(entry)) = (Order::read(&out.event_type, &out.body), &out.subject)
+        let Some((order, entry)) = Order::read(&out.event_type, out.subject.as_deref(), &out.body)
         else {
             return failed(Failure::new(Code::Internal));
         };
+        let entry = &entry;
         let (workspace, id) = (out.workspace, entry.clone());
         let read = self
             .db
@@ -322,6 +350,11 @@ impl Hub {
                     done => done,
                 }
             }
+            Order::Sync(wanted) if known.is_some() => {
+                let patch = EntryPatch::of(wanted);
+                talk.update(&patch, &zone, known.as_ref()).await
+            }
+            Order::Sync(wanted) => talk.create(wanted, &zone).await,
             Order::Update(patch) => talk.update(patch, &zone, known.as_ref()).await,
             Order::Delete(removal) => talk.delete(*removal).await,
         };

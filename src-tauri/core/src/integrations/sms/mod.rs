@@ -64,7 +64,8 @@ pub(crate) fn wrong_number(path: &str, text: &str, country: Option<&str>) -> Opt
     Some(FieldError::new(path, wrong.code(), wrong.sentence()))
 }
 
-fn wrong_words(message: &str) -> Option<FieldError> {
+/// What is wrong with what a text says.
+pub(crate) fn wrong_words(message: &str) -> Option<FieldError> {
     if message.trim().is_empty() {
         Some(FieldError::new(
             "message",
