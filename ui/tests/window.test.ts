@@ -3,7 +3,8 @@ import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { listenTo, open, wayIn, type Ask } from "../src/api/client";
-import { arrive } from "../src/state/route.svelte";
+import { fetched } from "../src/pages";
+import { arrive, pageOf } from "../src/state/route.svelte";
 import type { Changed } from "../src/api/schema";
 
 // A computer that is busy with other things is slow, not broken.
@@ -97,6 +98,7 @@ afterEach(() => { cleanup(); stop(); });
 async function see(page: string): Promise<void> {
   history.replaceState(null, "", `#/${page}`);
   arrive();
+  await fetched(pageOf());
   render(App);
   await screen.findByRole("heading", { level: 1 });
 }

@@ -3,8 +3,9 @@
 // `?now=empty`, `?now=trouble`, `?now=gone` show the other days; `?theme=dark|contrast…`, `?text=200` the other eyes.
 
 import type { Ask, Answer, Transport } from "./client";
+import { automations } from "./fixture-automations";
 import { serviceProblems, services } from "./fixture-integrations";
-import type { Attempt, Changed, DeliveryRow, Event, Problems, State, Token, Webhook } from "./schema";
+import type { Attempt, Changed, DeliveryRow, Event, EventType, Problems, State, Token, Webhook } from "./schema";
 
 const asked = new URLSearchParams(location.search);
 const day = asked.get("now") ?? "good";
@@ -136,10 +137,11 @@ const pagedFrom = (path: string): unknown => {
 };
 
 const ofServices = services(day);
+const ofAutomations = automations(day, eventTypes as unknown as EventType[]);
 function answer(ask: Ask): [number, unknown] {
   const { method, path, body } = ask;
-  const ofService = ofServices(ask);
-  if (ofService) return ofService;
+  const found = ofServices(ask) ?? ofAutomations(ask);
+  if (found) return found;
   const plain = path.split("?")[0] ?? path;
   const said = body ? (JSON.parse(body) as Record<string, unknown>) : {};
   const id = plain.split("/").at(-1) ?? "";

@@ -38,7 +38,7 @@ export function meant(filter: Filter): Record<string, unknown> {
   const { test, ...rest } = asked(filter);
   return { ...rest, ...(test ? { test: test === "true" } : {}) };
 }
-export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
+export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null; content?: "original" | "current" }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
 export const replays = () => live<Replays>(() => "/api/replays", ["deliveries"], { pace: 1000 });
 export const stopReplay = (id: string): Promise<unknown> => ask("POST", `/api/replays/${id}/cancel`, {});
 

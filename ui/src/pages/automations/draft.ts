@@ -1,7 +1,6 @@
 // An automation as a form: what is typed, and what it means for the engine.
 
-import type { Automation, AutomationAction, AutomationPatch, NewAutomation } from "../../api/coming";
-import type { Channel, EventType } from "../../api/schema";
+import type { Automation, AutomationAction, AutomationPatch, Channel, EventType, NewAutomation } from "../../api/schema";
 import { filterOf, formOf, type Form } from "../../components/condition";
 
 export const units = ["minutes", "hours", "days"] as const;
