@@ -21,10 +21,10 @@ test: ## everything a change must pass
 	@.ci/packages test
 	@.ci/test
 
-bench: ## how fast, with the limit beside each figure
-	cargo build --release --locked -p signalbox-cli -p signalbox-tests --bins --bench relay
-	cargo bench --locked -p signalbox-tests --bench relay
-	cargo bench --locked -p signalbox-tests --bench relay -- log
+bench: ## how fast what we ship is, with the limit beside each figure
+	cargo build --profile dist --locked -p signalbox-cli -p signalbox-tests --bins --bench relay
+	cargo bench --profile dist --locked -p signalbox-tests --bench relay
+	cargo bench --profile dist --locked -p signalbox-tests --bench relay -- log
 
 packages: ## install what this computer lacks (Debian and Ubuntu; says what it does)
 	@.ci/packages

@@ -101,7 +101,7 @@ impl Database {
         // 16 MiB: under load a page is brought home once for many changes. When idle the writer
         // empties the log anyway.
         conn.pragma_update(None, "wal_autocheckpoint", 2000)?;
-        conn.pragma_update(None, "cache_size", -4 * 1024)?;
+        conn.pragma_update(None, "cache_size", -2 * 1024)?;
         conn.pragma_update(None, "foreign_keys", true)?;
         MIGRATIONS.to_latest(&mut conn).map_err(|error| match error {
             rusqlite_migration::Error::MigrationDefinition(rusqlite_migration::MigrationDefinitionError::DatabaseTooFarAhead) => Error::new(
