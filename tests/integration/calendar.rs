@@ -39,7 +39,7 @@ fn parts(url: &str) -> (SocketAddr, String) {
 /// Opens the consent page; where Google sends the browser back to.
 async fn consent_page(begun: &Value) -> String {
     let answer = get(begun["authorizationUrl"].as_str().unwrap()).await;
-    answer.is(302);
+    answer.is(303);
     answer.header("location").to_owned()
 }
 
@@ -195,7 +195,8 @@ async fn one_sign_in_in_the_browser_and_entries_are_written() {
     let made = create(&shop, &haircut()).await;
     assert_eq!(made["success"], true, "{made}");
     let id = made["eventId"].as_str().unwrap();
-    assert!(made["htmlLink"].as_str().unwrap().starts_with("https://"));
+    let link = format!("{}/calendar/event?eid={id}", google.url());
+    assert_eq!(made["htmlLink"], link);
     let entry = google.entry("primary", id).unwrap();
     assert_eq!(entry["summary"], "Haircut");
     assert_eq!(
@@ -1034,6 +1035,19 @@ async fn limits_are_waited_for_and_a_lost_calendar_needs_the_owner() {
         "{answer}"
     );
     assert_eq!(standing(&shop).await["state"]["word"], "Needs you, 3 held");
+    let problem = shop.full.get("/api/problems").await.is(200)["problems"][0].clone();
+    assert_eq!(
+        problem["actions"],
+        json!(["choose_calendar", "release", "told_them", "dismiss"]),
+        "{problem}"
+    );
+    let path = format!("/api/problems/{}/resolve", problem["id"].as_str().unwrap());
+    let choose = json!({"action": "choose_calendar"});
+    let where_to = shop.full.post(&path, &choose).await.is_problem(409);
+    assert!(
+        where_to["detail"].as_str().unwrap().contains("calendars"),
+        "{where_to}"
+    );
     let chosen = shop
         .full
         .patch(

@@ -24,6 +24,7 @@ mod headers;
 mod history;
 mod judges;
 mod kit;
+mod practice;
 mod problems;
 mod replays;
 mod retries;

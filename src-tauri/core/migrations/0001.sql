@@ -8,7 +8,9 @@ CREATE TABLE workspaces (
   quiet_hours   TEXT CHECK (json_valid(quiet_hours)),
   -- How many messages an automation may send in ten minutes.
   message_limit INTEGER NOT NULL DEFAULT 50,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- The one to try things out in: nothing of it leaves this computer.
+  is_practice INTEGER NOT NULL DEFAULT 0 CHECK (is_practice IN (0, 1))
 ) STRICT;
 
 CREATE TABLE settings (

@@ -46,6 +46,8 @@ pub struct Hub {
     pub(crate) access: calendar::access::Access,
     pub(crate) sign_ins: calendar::sign_in::Flows,
     pub(crate) seen: Seen,
+    /// The stand-ins of practice mode, while it runs.
+    pub(crate) practice: std::sync::OnceLock<crate::practice::Practice>,
     changes: Changes,
     pub(crate) automations: Arc<automations::known::Known>,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
@@ -125,6 +127,7 @@ impl Hub {
             access: calendar::access::Access::default(),
             sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
+            practice: std::sync::OnceLock::new(),
             changes,
             automations: Arc::default(),
             declared: Mutex::default(),
@@ -156,6 +159,7 @@ impl Hub {
                         quiet_hours: None,
                         message_limit: automations::USUAL_LIMIT,
                         created_at: now,
+                        is_practice: false,
                     };
                     db::workspaces::insert(tx.conn(), &first)?;
                 }

@@ -154,6 +154,8 @@ pub enum ProblemAction {
     Reconnect,
     /// Enter or make another key.
     ReplaceKey,
+    /// Choose another calendar: the chosen one is gone.
+    ChooseCalendar,
     /// One more attempt for all.
     RetryAll,
     /// Let go what is held.

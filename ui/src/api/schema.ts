@@ -1069,8 +1069,8 @@ export interface components {
         Attachment: {
             /** @description Its bytes. */
             contentBase64?: string | null;
-            /** @description `application/pdf` */
-            contentType: string;
+            /** @description `application/pdf`; where it is absent, the ending of its name says what it is. */
+            contentType?: string;
             /** @description What it is called. */
             filename: string;
             /** @description The key of a stored file, instead of its bytes. */
@@ -2669,7 +2669,7 @@ export interface components {
          * @description What can be done about a problem.
          * @enum {string}
          */
-        ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
+        ProblemAction: "reconnect" | "replace_key" | "choose_calendar" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
             channel?: components["schemas"]["Channel"] | null;
@@ -3725,6 +3725,8 @@ export interface components {
             createdAt: components["schemas"]["Time"];
             /** @description Its id. */
             id: components["schemas"]["WorkspaceId"];
+            /** @description Whether it is the one to try things out in, from which nothing leaves this computer. */
+            isPractice: boolean;
             /**
              * Format: int32
              * @description How many emails or texts each automation may send in ten minutes; beyond that they are held.
@@ -4298,7 +4300,10 @@ export interface operations {
     createCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4366,7 +4371,10 @@ export interface operations {
     updateCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 eventId: string;
             };
@@ -4835,7 +4843,10 @@ export interface operations {
     sendEmail: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6118,7 +6129,10 @@ export interface operations {
     sendSms: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };

@@ -621,6 +621,16 @@ client-is = { $name } is used when you connect.
 client-wrong = This is not the file of a desktop client. In Google’s console choose “Desktop app” and download its JSON file.
 calendar-title = Which calendar?
 calendar-lead = New entries go there. Entries that are already written stay where they are.
+calendar-more = { $count ->
+    [0] About this connection
+    [one] About this connection, and the next entry
+   *[other] About this connection, and the next { $count } entries
+  }
+calendar-into = Entries go to
+calendar-may = Permitted
+calendar-since = Connected since
+calendar-by = Client
+calendar-by-us = Signalbox’s own
 calendar-main = your main one
 
 # Writing by hand
@@ -646,6 +656,10 @@ mail-html-hint = The plain text is made of it, with its links.
 mail-files = Files
 mail-send = Send email
 attach = Attach files
+attach-stored = Attach stored files
+attach-stored-lead = They are read from your storage when the email is sent. Twenty megabytes fit into one email.
+attach-stored-none = No files are stored yet.
+attach-stored-do = Attach
 attach-off = Take off { $name }
 attach-too-much = Files of one email may be 700 KB together here. Put larger ones into Files and send a link.
 as-seen = As the customer sees it

@@ -148,7 +148,10 @@ impl Hub {
             };
             files.push(sendgrid::File {
                 filename: &file.filename,
-                content_type: &file.content_type,
+                content_type: match file.content_type.as_str() {
+                    "" => super::storage::content_type(None, &file.filename).into(),
+                    given => given.into(),
+                },
                 base64,
             });
         }

@@ -285,6 +285,9 @@ impl Hub {
                     ),
                 }))
             }
+            (ProblemAction::ChooseCalendar, _) => Err(Error::conflict(
+                "Choose one of the calendars at the integration. What waits goes out then.",
+            )),
             (ProblemAction::Dismiss, _) => {
                 self.db
                     .write(move |tx| {

@@ -454,7 +454,9 @@ impl Hub {
         settings: &Settings,
     ) -> Result<Vec<FieldError>> {
         let types = self.event_types(workspace).await?;
-        Ok(settings.check(types.iter().map(|t| t.name.as_str())))
+        let mut wrong = settings.check(types.iter().map(|t| t.name.as_str()));
+        wrong.extend(self.wrong_receiver(workspace, &settings.url).await?);
+        Ok(wrong)
     }
 }
 

@@ -25,7 +25,7 @@ use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
 use crate::integrations::kept::Kept;
 use crate::integrations::send::Sent;
-use crate::integrations::{self, Kind, Secret, Settings, words};
+use crate::integrations::{Kind, Settings, words};
 use crate::outbox::{Carries, Outgoing, Sending, Target, finish, lease_until, record_send};
 use crate::outcome::{Code, Detail, Failure, Graceful};
 
@@ -180,26 +180,6 @@ impl Hub {
     #[must_use]
     pub fn practice_files(&self) -> std::path::PathBuf {
         self.home().join("practice-files")
-    }
-
-    /// Sets the storage of the practice workspace up: a folder on this computer, at this address.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub async fn practise_storage(&self, workspace: WorkspaceId, url: &str) -> Result<()> {
-        let secret = |text: &str| Secret(text.to_owned().into());
-        let setup = super::Setup {
-            access_key_id: secret("PRACTICE"),
-            secret_access_key: secret("practice"),
-            bucket_name: "practice".into(),
-            region: "us-east-1".into(),
-            endpoint: Some(url.into()),
-            path_style: true,
-            allow_private_network: true,
-        };
-        self.configure_integration(workspace, integrations::Setup::Storage(setup))
-            .await?;
-        Ok(())
     }
 
     /// Stores a file of any length. The answer comes once it is stored, or with why it is not.

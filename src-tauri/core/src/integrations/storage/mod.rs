@@ -15,6 +15,7 @@ pub use files::{
     DeletedFile, FileGone, FileLink, FileList, LinkToFile, ListedFile, ListedFiles, NewFile,
     StoredFile, UploadedFile,
 };
+pub(crate) use put::content_type;
 pub use put::{MAX_KEPT_BYTES, Put};
 pub(crate) use put::{has_bytes, own_words};
 pub(crate) use setup::{KEY_ID, SECRET, Settings, fields};
