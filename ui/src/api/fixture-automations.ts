@@ -98,9 +98,9 @@ export function automations(day: string, types: EventType[]): (ask: Ask) => [num
     if (what === "preview") return [200, shown({ ...found, ...(said.draft as Partial<Automation> | undefined) }, said.event)];
     if (what === "versions") return [200, { versions: versions(found) }];
     if (what === "rehearse") return [200, {
-      success: true, events: 61, sentence: "61 events: 58 would be sent, 2 held, 1 has nobody to go to.", counts: [{ outcome: "send", count: 58, sentence: "would be sent" }, { outcome: "missing_value", count: 2, sentence: "would be held, a value is missing" }, { outcome: "no_recipient", count: 1, sentence: "has nobody to go to" }],
-      samples: happened.map((event, at) => ({ eventId: event.id, at: event.receivedAt, what: event.what, outcome: at === 2 ? "no_recipient" : "send", sentence: at === 2 ? "Not sent: the event names nobody it can go to." : `Goes to ${String((event.data.customer as { email?: string }).email)}.`, recipient: null, missing: [] })),
-      differences: [{ eventId: "evt_0", deliveryId: "dlv_1", what: "Maria Petersen, booking 1047", sentence: "The subject is another.", before: "Your booking", now: "Your booking on Thursday" }],
+      success: true, checked: 61, wouldSend: 58, recipients: 44, filtered: 0, superseded: 0, missingValue: 2, noRecipient: 1, tooLate: 0, overLimit: 0, same: 49, changed: 7, added: 2, removed: 0, missing: [{ name: "location", count: 2 }], isComplete: true,
+      sentence: "58 of 61 would be sent, to 44 people. 2 would be held for a value.",
+      samples: happened.map((event, at) => ({ eventId: event.id, at: event.receivedAt, what: event.what, outcome: at === 2 ? "no_recipient" : "send", superseded: false, overLimit: false, sentence: at === 2 ? "Not sent: the event names nobody it can go to." : `Goes to ${String((event.data.customer as { email?: string }).email)}.`, missing: [], deliveryId: at === 0 ? "dlv_1" : null, difference: at === 0 ? "changed" : at === 1 ? "same" : null })),
     }];
     if (method === "DELETE") return ((all = all.filter((other) => other.id !== id)), [200, { dropped: 0, message: `“${found.name}” is gone. What it did stays in the log.` }]);
     const patch = (what === "restore" ? {} : said) as unknown as AutomationPatch;
