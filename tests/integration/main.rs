@@ -32,6 +32,7 @@ mod rotation;
 mod search;
 mod settings;
 mod sms;
+mod spreadsheet;
 mod storage;
 mod vectors;
 mod webhooks;

@@ -208,7 +208,8 @@ CREATE TABLE deliveries (
   CHECK ((status = 'sending') = (lease IS NOT NULL OR check_at IS NOT NULL)),
   CHECK ((status = 'sending' OR status = 'pending' OR status = 'held' OR status = 'unknown') = (finished_at IS NULL))
 ) STRICT;
-CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
+-- What is sent again comes after what happens now.
+CREATE INDEX deliveries_due ON deliveries (endpoint, (replay IS NOT NULL), due_at, seq) WHERE status = 'pending';
 CREATE INDEX deliveries_by_provider_id ON deliveries (endpoint, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX deliveries_to_check ON deliveries (check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq, not_before)

@@ -1206,20 +1206,66 @@ export interface components {
             /** @description When it happens, in words: "24 hours before startTime". */
             when: string;
         };
-        /** @description What is done. */
-        AutomationAction: (components["schemas"]["EmailAction"] & {
+        AutomationAction: {
+            /** @description Who gets a copy that nobody sees. */
+            bcc?: string | null;
+            /** @description Who gets a copy that all see. */
+            cc?: string | null;
+            /** @description The text with its looks; values are escaped. */
+            html?: string | null;
             /** @enum {string} */
             kind: "email";
-        }) | (components["schemas"]["SmsAction"] & {
+            /** @description Where answers go; else to the sender. */
+            replyTo?: string | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The text alone; derived from `html` where it is absent. */
+            text?: string | null;
+            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
+            to: string;
+        } | {
             /** @enum {string} */
             kind: "sms";
-        }) | (components["schemas"]["CalendarAction"] & {
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number; where this is empty nothing is sent. */
+            to: string;
+        } | {
+            /** @description Whole days. */
+            allDay?: boolean | null;
+            /** @description Email addresses of the guests; one that is empty is left out. */
+            attendees?: string[];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description When it ends. */
+            endTime?: string | null;
+            /** @description Which entry of the event's subject; default `main`. No template. */
+            entry?: string | null;
             /** @enum {string} */
             kind: "calendar";
-        }) | (components["schemas"]["StorageAction"] & {
+            /** @description Where it is. */
+            location?: string | null;
+            /** @description What is done with it. */
+            operation: components["schemas"]["CalendarOperation"];
+            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            sendUpdates?: components["schemas"]["SendUpdates"] | null;
+            /** @description When it begins. */
+            startTime?: string | null;
+            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title?: string | null;
+        } | {
+            /** @description What is in it. */
+            content: string;
+            /** @description What kind of file it is; else by the ending of its key. */
+            contentType?: string | null;
+            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
+            key: string;
             /** @enum {string} */
             kind: "storage";
-        });
+        };
         /** @description What an automation did in the last seven days, tests not counted. */
         AutomationCounts: {
             /**
@@ -1401,32 +1447,6 @@ export interface components {
             /** Format: int64 */
             unknown: number;
         };
-        /** @description An entry of the calendar; every text is a template. */
-        CalendarAction: {
-            /** @description Whole days. */
-            allDay?: boolean | null;
-            /** @description Email addresses of the guests; one that is empty is left out. */
-            attendees?: string[];
-            /** @description More about it. */
-            description?: string | null;
-            /** @description When it ends. */
-            endTime?: string | null;
-            /** @description Which entry of the event's subject; default `main`. No template. */
-            entry?: string | null;
-            /** @description Where it is. */
-            location?: string | null;
-            /** @description What is done with it. */
-            operation: components["schemas"]["CalendarOperation"];
-            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
-            reminders?: components["schemas"]["Reminder"][] | null;
-            sendUpdates?: components["schemas"]["SendUpdates"] | null;
-            /** @description When it begins. */
-            startTime?: string | null;
-            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
-            timezone?: string | null;
-            /** @description What it is called. */
-            title?: string | null;
-        };
         /** @description A calendar of the account. */
         CalendarChoice: {
             /** @description What to give as `calendarId`. */
@@ -1569,7 +1589,7 @@ export interface components {
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "over_limit" | "missing_value" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -1803,6 +1823,12 @@ export interface components {
              */
             status: string | null;
             /**
+             * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+             *     failure without one needs the owner: it was not sent again since.
+             * @default null
+             */
+            statusReason: string | null;
+            /**
              * @description One booking, contact, article …
              * @default null
              */
@@ -1918,23 +1944,6 @@ export interface components {
             messageId?: string | null;
             /** @description Always true. */
             success: boolean;
-        };
-        /** @description An email; every text is a template. */
-        EmailAction: {
-            /** @description Who gets a copy that nobody sees. */
-            bcc?: string | null;
-            /** @description Who gets a copy that all see. */
-            cc?: string | null;
-            /** @description The text with its looks; values are escaped. */
-            html?: string | null;
-            /** @description Where answers go; else to the sender. */
-            replyTo?: string | null;
-            /** @description What it is about. */
-            subject: string;
-            /** @description The text alone; derived from `html` where it is absent. */
-            text?: string | null;
-            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
-            to: string;
         };
         /** @description Email through SendGrid. */
         EmailIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -2570,6 +2579,7 @@ export interface components {
         OpenProblem: {
             /** @description What can be done. */
             actions: components["schemas"]["ProblemAction"][];
+            automationId?: components["schemas"]["AutomationId"] | null;
             /** @description The actions as buttons. */
             buttons: components["schemas"]["Button"][];
             /** @description Why. */
@@ -2672,9 +2682,15 @@ export interface components {
         ProblemAction: "reconnect" | "replace_key" | "choose_calendar" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
+            automationId?: components["schemas"]["AutomationId"] | null;
             channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
+            /**
+             * @description Where failures are among them: their reasons with commas. Those that were sent again since
+             *     are not.
+             */
+            statusReason?: string | null;
             /** @description Always false. */
             test: boolean;
             webhookId?: components["schemas"]["WebhookId"] | null;
@@ -3063,13 +3079,6 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
-        /** @description A text to one person; both are templates. */
-        SmsAction: {
-            /** @description What it says. */
-            message: string;
-            /** @description The phone number; where this is empty nothing is sent. */
-            to: string;
-        };
         /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
         SmsDraft: {
             /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
@@ -3268,15 +3277,6 @@ export interface components {
             sentence: string;
             /** @description How much. */
             sizes: components["schemas"]["Sizes"];
-        };
-        /** @description A file; every text is a template. */
-        StorageAction: {
-            /** @description What is in it. */
-            content: string;
-            /** @description What kind of file it is; else by the ending of its key. */
-            contentType?: string | null;
-            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
-            key: string;
         };
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -3718,7 +3718,7 @@ export interface components {
          * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
-        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
+        WhyLeft: "test" | "webhook_deleted" | "not_configured" | "disabled" | "answered_stop" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -3795,7 +3795,6 @@ export type Because = components['schemas']['Because'];
 export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
 export type ByStatus = components['schemas']['ByStatus'];
-export type CalendarAction = components['schemas']['CalendarAction'];
 export type CalendarChoice = components['schemas']['CalendarChoice'];
 export type CalendarEntry = components['schemas']['CalendarEntry'];
 export type CalendarEntryPatch = components['schemas']['CalendarEntryPatch'];
@@ -3834,7 +3833,6 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
 export type Disconnected = components['schemas']['Disconnected'];
 export type EmailAccepted = components['schemas']['EmailAccepted'];
-export type EmailAction = components['schemas']['EmailAction'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
 export type EmailMessage = components['schemas']['EmailMessage'];
 export type EmailPatch = components['schemas']['EmailPatch'];
@@ -3944,7 +3942,6 @@ export type SignInStatus = components['schemas']['SignInStatus'];
 export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
-export type SmsAction = components['schemas']['SmsAction'];
 export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type SmsMessage = components['schemas']['SmsMessage'];
@@ -3963,7 +3960,6 @@ export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type Storage = components['schemas']['Storage'];
-export type StorageAction = components['schemas']['StorageAction'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type StoragePatch = components['schemas']['StoragePatch'];
 export type StorageSetup = components['schemas']['StorageSetup'];
@@ -4469,6 +4465,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4528,6 +4529,11 @@ export interface operations {
             query: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4590,6 +4596,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */

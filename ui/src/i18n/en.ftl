@@ -110,6 +110,7 @@ chip-edit = Edit
 chip-off = Remove { $said }
 chip-wrong = “{ $said }” means nothing here. Pick one of what is offered, or put it in quotes to look for the words.
 chip-status = How it stands
+chip-reason = Why it stands so
 chip-channel = Webhook, email, text …
 chip-type = What happened
 chip-subject = One booking, person or article

@@ -3,7 +3,7 @@
 
 import { day, full, localTime, moment, t } from "../i18n/say";
 
-export const members = ["status", "channel", "webhookId", "automationId", "eventType", "eventId", "subject", "recipient", "since", "until", "test", "q"] as const;
+export const members = ["status", "statusReason", "channel", "webhookId", "automationId", "eventType", "eventId", "subject", "recipient", "since", "until", "test", "q"] as const;
 export type Member = (typeof members)[number];
 export type Filter = Partial<Record<Member, string>>;
 
@@ -12,14 +12,16 @@ export interface Names { webhooks: { id: string; name: string }[]; automations?:
 export interface Chip { member: Member; word: string; said: string; text: string }
 export interface Suggestion { text: string; word: string; value: string; more: string; whole: boolean }
 
-const words: Record<string, Member> = { status: "status", channel: "channel", webhook: "webhookId", automation: "automationId", type: "eventType", subject: "subject", to: "recipient", event: "eventId", since: "since", until: "until", is: "test" };
+const words: Record<string, Member> = { status: "status", reason: "statusReason", channel: "channel", webhook: "webhookId", automation: "automationId", type: "eventType", subject: "subject", to: "recipient", event: "eventId", since: "since", until: "until", is: "test" };
 const wordOf = (member: Member): string => Object.keys(words).find((word) => words[word] === member) ?? member;
 // Several of these can be asked for at once.
-const many = new Set<Member>(["status", "channel", "webhookId", "automationId", "eventType"]);
+const many = new Set<Member>(["status", "statusReason", "channel", "webhookId", "automationId", "eventType"]);
 
 const statuses: Record<string, string> = { received: "success", waiting: "pending,sending", held: "held", failed: "failed", unknown: "unknown", skipped: "skipped", cancelled: "cancelled", success: "success", delivered: "success", pending: "pending", sending: "sending" };
 const offered = ["failed", "unknown", "held", "waiting", "received", "skipped", "cancelled"];
 const channels = ["webhook", "email", "sms", "calendar", "storage"];
+// What a person may look for; `none` finds failures that were not sent again since.
+const reasons = ["none", "replayed", "offline", "paused", "needs_sign_in", "needs_credentials", "needs_setup", "keychain", "over_limit", "missing_value", "no_recipient", "not_configured", "disabled", "filtered", "too_late", "superseded", "by_owner", "text_purged"];
 const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 export function filterOf(query: URLSearchParams): Filter {
@@ -48,6 +50,8 @@ function meaning(member: Member, value: string, names: Names, now: Date): string
       const found = low.split(",").map((one) => statuses[one.trim()]);
       return found.every((one) => one !== undefined) ? found.join(",") : null;
     }
+    case "statusReason":
+      return low.split(",").every((one) => reasons.includes(one)) ? low : null;
     case "channel":
       return low.split(",").every((one) => channels.includes(one)) ? low : null;
     case "webhookId":
@@ -210,6 +214,8 @@ function values(word: string, names: Names): Suggestion[] {
   switch (words[word]) {
     case "status":
       return offered.map((one) => of(one, t(`chip-status-${one}`)));
+    case "statusReason":
+      return reasons.map((one) => of(one));
     case "channel":
       return channels.map((one) => of(one));
     case "webhookId":

@@ -92,8 +92,6 @@ pub struct RelativeTo {
 /// What is done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "schema", schema(as = AutomationAction))]
 pub enum Action {
     /// An email is sent.
     Email(EmailAction),
@@ -103,6 +101,51 @@ pub enum Action {
     Calendar(CalendarAction),
     /// A file is stored.
     Storage(StorageAction),
+}
+
+/// Each with its own members and `kind`: two schemas that both allow nothing else would allow nothing.
+#[cfg(feature = "schema")]
+impl utoipa::PartialSchema for Action {
+    fn schema() -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+        use utoipa::PartialSchema;
+        use utoipa::openapi::RefOr;
+        use utoipa::openapi::schema::{ObjectBuilder, OneOfBuilder, Schema, Type};
+        [
+            ("email", <EmailAction as PartialSchema>::schema()),
+            ("sms", <SmsAction as PartialSchema>::schema()),
+            ("calendar", <CalendarAction as PartialSchema>::schema()),
+            ("storage", <StorageAction as PartialSchema>::schema()),
+        ]
+        .into_iter()
+        .fold(OneOfBuilder::new(), |all, (kind, schema)| {
+            let RefOr::T(Schema::Object(mut object)) = schema else {
+                return all.item(schema);
+            };
+            let word = ObjectBuilder::new()
+                .schema_type(Type::String)
+                .enum_values(Some([kind]));
+            object.properties.insert("kind".into(), word.into());
+            object.required.push("kind".into());
+            all.item(Schema::Object(object))
+        })
+        .into()
+    }
+}
+
+#[cfg(feature = "schema")]
+impl utoipa::ToSchema for Action {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "AutomationAction".into()
+    }
+
+    fn schemas(
+        schemas: &mut Vec<(
+            String,
+            utoipa::openapi::RefOr<utoipa::openapi::schema::Schema>,
+        )>,
+    ) {
+        <CalendarAction as utoipa::ToSchema>::schemas(schemas);
+    }
 }
 
 impl Action {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use super::search::{Look, Of, Payload, delivery_words, event_words};
 use crate::clock::Time;
 use crate::deliveries::histogram::StateCounts;
-use crate::deliveries::{Channel, Order, Status};
+use crate::deliveries::{Channel, Order, Reason, Status};
 use crate::error::Result;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::words::{Question, fact};
@@ -21,6 +21,8 @@ const LOOKED_THROUGH: usize = 5_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub(crate) statuses: Vec<Status>,
+    /// None is that there is no reason.
+    pub(crate) reasons: Vec<Option<Reason>>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) endpoints: Vec<String>,
     pub(crate) automations: Vec<String>,
@@ -78,6 +80,9 @@ const BESIDE_SUCCESS: [Status; 6] = [
     Status::Cancelled,
 ];
 
+/// Statuses that never have a reason, but for what is being sent: that is in no index.
+const WITHOUT_REASON: [Status; 3] = [Status::Success, Status::Pending, Status::Unknown];
+
 fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
 }
@@ -130,6 +135,23 @@ impl Asked {
             "subject",
             wanted.subject.iter().cloned().collect(),
         );
+        if !wanted.reasons.is_empty() {
+            sql.push_str(&format!(
+                " AND coalesce(+t.status_reason, 'none') IN ({})",
+                vec!["?"; wanted.reasons.len()].join(", ")
+            ));
+            let word = |reason: &Option<Reason>| reason.map_or("none", Reason::as_str);
+            values.extend(wanted.reasons.iter().map(|reason| text(word(reason))));
+            let named = wanted
+                .reasons
+                .iter()
+                .map(|one| fact(workspace, "reason", word(one)));
+            // What never has a reason has no word for that.
+            let never = wanted.reasons.contains(&None).then_some(WITHOUT_REASON);
+            let never = never.into_iter().flatten();
+            facts.and_one_of(named.chain(never.map(|s| fact(workspace, "status", s.as_str()))));
+            bare = false;
+        }
         if let Some(recipient) = &wanted.recipient {
             sql.push_str(" AND +t.recipient = ? COLLATE NOCASE");
             values.push(text(recipient.clone()));

@@ -206,11 +206,10 @@ impl Hub {
                 };
                 let after = beyond || matches!(from, From::Before(_));
                 let mut records = Vec::with_capacity(seqs.len());
-                for seq in &seqs {
-                    records.extend(
-                        db::deliveries::at(conn, *seq)?.filter(|record| wanted.fits(record.status)),
-                    );
-                }
+                db::deliveries::each(conn, &seqs, |record| {
+                    records.extend(Some(record).filter(|record| wanted.fits(record.status)));
+                    Ok(())
+                })?;
                 let (total, total_is_exact) = asked.count(conn, look)?;
                 Ok(DeliveryPage {
                     next_cursor: seqs

@@ -21,7 +21,7 @@ use super::{DeliveryFilter, Order, Status};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::log::{Asked, Wanted};
-use crate::db::replays::{Candidate, Enters, NewRow, ReplayRow};
+use crate::db::replays::{Candidate, Enters, NewRow, Place, ReplayRow};
 use crate::db::search::Look;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
@@ -31,7 +31,7 @@ use crate::ids::{ReplayId, WorkspaceId};
 
 /// So many rows are looked at, and at most queued, in one go.
 const WAVE: usize = 500;
-/// No more are queued while so many wait for their first try: live calls come behind these.
+/// No more are queued while so many wait for their first try.
 const AHEAD: u64 = 500;
 /// When so many wait, it is looked again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -80,6 +80,12 @@ pub enum WhyLeft {
     Test,
     /// Its webhook was removed: there is nowhere to send it.
     WebhookDeleted,
+    /// Its integration is not set up, or was disconnected.
+    NotConfigured,
+    /// Its integration is switched off, and what comes meanwhile is not sent.
+    Disabled,
+    /// Whoever it is for answered STOP.
+    AnsweredStop,
     /// It has not ended; it goes out by itself.
     StillWaiting,
     /// It is being sent again already.
@@ -263,8 +269,10 @@ impl Survey {
         let mut later = row.others.iter().filter(|other| other.seq > row.seq);
         if row.test {
             Some(WhyLeft::Test)
-        } else if row.orphaned {
-            Some(WhyLeft::WebhookDeleted)
+        } else if let Some(why) = row.place.refuses() {
+            Some(why)
+        } else if row.unwanted {
+            Some(WhyLeft::AnsweredStop)
         } else if open(row.status) {
             Some(WhyLeft::StillWaiting)
         } else if again_already {
@@ -302,6 +310,18 @@ impl Survey {
                 Some(last) if batch.seqs.len() == WAVE => after = *last,
                 _ => return Ok(counted),
             }
+        }
+    }
+}
+
+impl Place {
+    /// Why nothing is queued for it.
+    const fn refuses(self) -> Option<WhyLeft> {
+        match self {
+            Self::Removed => Some(WhyLeft::WebhookDeleted),
+            Self::NotSetUp => Some(WhyLeft::NotConfigured),
+            Self::Skips => Some(WhyLeft::Disabled),
+            Self::Open | Self::Holds(_) => None,
         }
     }
 }
@@ -355,6 +375,15 @@ fn why_left(reason: WhyLeft, n: u64) -> String {
             "are tests; tests are never sent again.",
         ),
         WhyLeft::WebhookDeleted => format!("{n} cannot be sent: the webhook was removed."),
+        WhyLeft::NotConfigured => {
+            format!("{n} cannot be sent: the integration is not set up. Set it up first.")
+        }
+        WhyLeft::Disabled => {
+            format!("{n} would not be sent: the integration is switched off. Switch it on first.")
+        }
+        WhyLeft::AnsweredStop => {
+            format!("{n} will not be sent: the person answered STOP. Tell them another way.")
+        }
         WhyLeft::StillWaiting => of(
             "has not ended; it goes out without this.",
             "have not ended; they go out without this.",
@@ -721,9 +750,9 @@ fn queue(
     lanes: &crate::outbox::lanes::Lanes,
 ) -> Result<()> {
     let id = tx.delivery_id(now);
-    let enters = match &of.subject {
-        _ if of.paused => Enters::Paused,
-        Some(subject)
+    let enters = match (of.place, &of.subject) {
+        (Place::Holds(reason), _) => Enters::Held(reason),
+        (_, Some(subject))
             if db::deliveries::has_open_earlier(
                 tx.conn(),
                 &of.endpoint,

@@ -607,7 +607,7 @@ fn view(
         problems::secret_age(row.settings.secret_created_at, &row.settings.name, now);
     let dismissed = db::problems::dismissed(conn, workspace)?;
     let facts = problems::facts(conn, &row, &dismissed)?;
-    let problem_id = problems::of(&[facts], &[], &dismissed, now, zone)
+    let problem_id = problems::of(&[facts], &[], &[], &dismissed, now, zone)
         .into_iter()
         .next()
         .map(|problem| problem.id);
