@@ -141,7 +141,7 @@ test("an event is recorded from a sample that was altered, and its fate is told"
   await fireEvent.input(screen.getByLabelText("Booking number"), { target: { value: "1048" } });
   await fireEvent.input(screen.getByLabelText("Name"), { target: { value: "Tom Brandt" } });
   await fireEvent.click(screen.getByRole("button", { name: "Record" }));
-  await screen.findByText("New booking recorded. One receiver is being told.");
+  await screen.findByText("New booking recorded. One delivery is on its way.");
   expect(posted("/api/events")).toMatchObject({ type: "booking.created", data: { bookingId: "1048", price: 85, customer: { name: "Tom Brandt" } } });
   await screen.findByText("Customer, Email");
   expect((await screen.findByRole("link", { name: "Open in Activity" })).getAttribute("href")).toBe("#/activity?eventId=evt_2");

@@ -24,6 +24,7 @@ const entry: AutomationAction = { kind: "calendar", operation: "sync", title: "{
 
 /** What is asked about automations; undefined where it is something else. */
 export function automations(day: string, types: EventType[]): (ask: Ask) => [number, unknown] | undefined {
+  made = 0;
   let all: Automation[] = day === "empty" ? [] : [
     one("Your booking", "booking.created", email("Your booking on {{ startTime | date }}", "we look forward to seeing you for <b>{{ title }}</b> on {{ startTime | datetime }}.")),
     one("Confirmation", "booking.created", sms("{{ workspace.name }}: {{ title }} on {{ startTime | datetime }}. Until then.")),

@@ -4,6 +4,7 @@ pages = Pages
 workspace-switch = Switch workspace
 practice = Practice
 practice-note = Practice. Nothing you do here leaves this computer.
+practice-small = Nothing leaves this computer
 practice-leave = Go to { $name }
 practice-choice = { $name }, nothing leaves this computer
 menu = Menu
@@ -83,9 +84,9 @@ record-sample = Fill in a sample
 record-do = Record
 record-not-json = The data is not JSON yet. It must be an object, such as {"{"}"id": "7"{"}"}.
 recorded = { $label } recorded. { $deliveries ->
-    [0] No receiver listens for it.
-    [one] One receiver is being told.
-   *[other] { $deliveries } receivers are being told.
+    [0] Nobody listens for it.
+    [one] One delivery is on its way.
+   *[other] { $deliveries } deliveries are on their way.
   }
 recorded-before = It was recorded before. Nothing new was queued.
 recorded-odd = It was taken as it is, but looks unusual:
@@ -187,22 +188,39 @@ again-do = Send { $said }
 again-none = Send
 replay-progress = Sent again
 replay-stop = Stop
+letting-open = Let out…
+bulk-title-release = { $count ->
+    [one] Let it go out?
+   *[other] Let { $said } go out?
+}
+bulk-title-all-release = Let all that are held go out?
+bulk-lead-release = They are sent now, as they were written. What cannot be sent yet stays held.
+bulk-rest-release = { $count ->
+    [one] 1 is not held and stays as it is.
+   *[other] { $said } are not held and stay as they are.
+}
+bulk-now-release = { $said } on their way
+bulk-do-release = Let them out
+bulk-done-release = { $count ->
+    [one] 1 is on its way.
+   *[other] { $said } are on their way.
+}
 closing-open = Close…
-closing-title = { $count ->
+bulk-title-cancel = { $count ->
     [0] Nothing to close
     [one] Close 1 delivery?
    *[other] Close { $said } deliveries?
   }
-closing-title-all = Close all that match?
-closing-lead = They are not sent any more and leave what needs you. What was already sent stays as it is.
-closing-rest = { $count ->
+bulk-title-all-cancel = Close all that match?
+bulk-lead-cancel = They are not sent any more and leave what needs you. What was already sent stays as it is.
+bulk-rest-cancel = { $count ->
     [one] 1 of those chosen has ended already and stays as it is.
    *[other] { $said } of those chosen have ended already and stay as they are.
   }
-closing-now = { $said } closed
+bulk-now-cancel = { $said } closed
 closing-stop = Stop
-closing-do = Close them
-closing-done = { $count ->
+bulk-do-cancel = Close them
+bulk-done-cancel = { $count ->
     [0] Nothing was left to close.
     [one] 1 delivery was closed.
    *[other] { $said } deliveries were closed.
@@ -311,6 +329,11 @@ calls-none = Nothing was sent yet. Send a test, or wait for the next event.
 pause = Pause
 resume = Resume
 delete = Delete
+none-title = Send none of them?
+none-lead = { $waiting ->
+    [one] 1 message is not sent and stays in Activity as closed by you.
+   *[other] { $said } messages are not sent and stay in Activity as closed by you.
+}
 remove-title = Remove this webhook?
 remove-lead = It is not told about anything any more. { $waiting ->
     [0] Nothing waits for it.
@@ -916,6 +939,10 @@ period-30d = 30 days ago
 ending-now = now
 ending-today = the end of yesterday
 ending-yesterday = two days ago
+
+# Needs you: automations
+problem-choose = Look and choose…
+problem-automation = Automation
 
 # Practice
 practice-booking = Practice booking
