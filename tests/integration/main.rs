@@ -10,6 +10,7 @@
 )]
 
 mod automations;
+mod bookings;
 mod calendar;
 mod certificates;
 mod cli;
@@ -29,6 +30,7 @@ mod problems;
 mod replays;
 mod retries;
 mod rotation;
+mod salon;
 mod search;
 mod settings;
 mod sms;

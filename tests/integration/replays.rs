@@ -298,7 +298,7 @@ async fn a_replay_that_cannot_be_is_refused_with_the_field_that_is_wrong() {
     let shop = Shop::open().await;
     for (request, path) in [
         (json!({}), "filter"),
-        (json!({"filter": {}, "content": "current"}), "content"),
+        (json!({"filter": {}, "content": "newest"}), "content"),
         (json!({"filter": {}, "perMinute": 0}), "perMinute"),
         (json!({"filter": {}, "perMinute": 6001}), "perMinute"),
         (json!({"filter": {"limit": 5}}), "filter.limit"),

@@ -264,6 +264,8 @@ CREATE TABLE replays (
   id           TEXT NOT NULL UNIQUE,
   workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   filter       TEXT NOT NULL CHECK (json_valid(filter)),
+  -- The same bytes as the first time, or texts made anew.
+  content      TEXT NOT NULL CHECK (content IN ('original', 'current')),
   -- Rows above it were not there when it began; those up to the position have had their turn.
   bound        INTEGER NOT NULL,
   position     INTEGER NOT NULL DEFAULT 0,

@@ -528,7 +528,9 @@ impl Draft {
             first: Vec::new(),
             filter: ProblemFilter {
                 status: statuses.join(","),
-                status_reason: own.map(|reason| reason.as_str().to_owned()).or(status_reason),
+                status_reason: own
+                    .map(|reason| reason.as_str().to_owned())
+                    .or(status_reason),
                 webhook_id,
                 automation_id: self.whose.automation(),
                 channel: self.whose.kind().map(Kind::channel),

@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/automations/{id}/rehearse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs an automation over what happened in a time: how many, to whom, what would be missing, what
+         *     differs from what was sent. Nothing is sent.
+         */
+        post: operations["rehearseAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/automations/{id}/restore": {
         parameters: {
             query?: never;
@@ -2419,6 +2439,16 @@ export interface components {
         Message: {
             message: string;
         };
+        /** @description A value that is not there, and how often. */
+        MissingValue: {
+            /**
+             * Format: int64
+             * @description Of so many events.
+             */
+            count: number;
+            /** @description `customer.name` */
+            name: string;
+        };
         MovedDelivery: {
             /** @description As it stands now. */
             delivery: components["schemas"]["DeliveryRow"];
@@ -2742,6 +2772,121 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description Always false. */
             success: boolean;
+        };
+        /** @description How a rehearsal went. Nothing was sent. */
+        Rehearsal: {
+            /**
+             * Format: int64
+             * @description Nothing was sent then, and would be now.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Something else was sent.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Events of its types.
+             */
+            checked: number;
+            /**
+             * Format: int64
+             * @description Do not meet the condition.
+             */
+            filtered: number;
+            /** @description False: there were more than 10,000 events, and the rest was left out. */
+            isComplete: boolean;
+            /** @description The values that are not there, the most frequent first. */
+            missing: components["schemas"]["MissingValue"][];
+            /**
+             * Format: int64
+             * @description Would be held for a value.
+             */
+            missingValue: number;
+            /**
+             * Format: int64
+             * @description Have nobody to go to.
+             */
+            noRecipient: number;
+            /**
+             * Format: int64
+             * @description Would be held, because so many at once look like a mistake.
+             */
+            overLimit: number;
+            /**
+             * Format: int64
+             * @description To so many different people or places.
+             */
+            recipients: number;
+            /**
+             * Format: int64
+             * @description Something was sent then, and nothing would be now.
+             */
+            removed: number;
+            /**
+             * Format: int64
+             * @description The same was sent.
+             */
+            same: number;
+            /** @description The last of them, newest first, 20 at most; what stands out comes first. */
+            samples: components["schemas"]["RehearsalSample"][];
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Something newer would have taken their place.
+             */
+            superseded: number;
+            /**
+             * Format: int64
+             * @description Would have come too late.
+             */
+            tooLate: number;
+            /**
+             * Format: int64
+             * @description Would be sent.
+             */
+            wouldSend: number;
+        };
+        /**
+         * @description How what would be sent compares with what was.
+         * @enum {string}
+         */
+        RehearsalDifference: "same" | "changed" | "added" | "removed";
+        /** @description One event of a rehearsal. */
+        RehearsalSample: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            deliveryId?: components["schemas"]["DeliveryId"] | null;
+            difference?: components["schemas"]["RehearsalDifference"] | null;
+            dueAt?: components["schemas"]["Time"] | null;
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description The values that are not there. */
+            missing: string[];
+            /** @description What it would lead to. */
+            outcome: components["schemas"]["AutomationOutcome"];
+            /** @description True: it would be held, because so many at once look like a mistake. */
+            overLimit: boolean;
+            /** @description Whom it would go to. */
+            recipient?: string | null;
+            /** @description The same in words. */
+            sentence: string;
+            /** @description True: something newer would take its place before it went. */
+            superseded: boolean;
+            /** @description Who and what, in a few words. */
+            what: string;
+        };
+        /** @description What is rehearsed: `POST /api/automations/{id}/rehearse`. */
+        RehearseRequest: {
+            /** @description What is different from what is saved, as in `PATCH`; for an editor. */
+            draft?: components["schemas"]["AutomationPatch"];
+            /** @description Events recorded at this time or later. */
+            since: components["schemas"]["Time"];
+            until?: components["schemas"]["Time"] | null;
         };
         /** @description A moment that follows from the event's data. */
         RelativeTo: {
@@ -3718,7 +3863,7 @@ export interface components {
          * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
-        WhyLeft: "test" | "webhook_deleted" | "not_configured" | "disabled" | "answered_stop" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
+        WhyLeft: "test" | "webhook_deleted" | "not_configured" | "disabled" | "answered_stop" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged" | "superseded" | "too_late" | "missing_value" | "no_recipient" | "automation_deleted" | "filtered";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
@@ -3877,6 +4022,7 @@ export type LinkToFile = components['schemas']['LinkToFile'];
 export type ListedFile = components['schemas']['ListedFile'];
 export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
+export type MissingValue = components['schemas']['MissingValue'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewAutomation = components['schemas']['NewAutomation'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -3908,6 +4054,10 @@ export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Rehearsal = components['schemas']['Rehearsal'];
+export type RehearsalDifference = components['schemas']['RehearsalDifference'];
+export type RehearsalSample = components['schemas']['RehearsalSample'];
+export type RehearseRequest = components['schemas']['RehearseRequest'];
 export type RelativeTo = components['schemas']['RelativeTo'];
 export type Reminder = components['schemas']['Reminder'];
 export type ReminderMethod = components['schemas']['ReminderMethod'];
@@ -4214,6 +4364,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AutomationPreview"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    rehearseAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearseRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
                 };
             };
             /** @description What is wrong, as problem+json */

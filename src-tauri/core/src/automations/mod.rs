@@ -4,15 +4,20 @@
 //! intake, in the shape of what is handed in by hand. `check` says what is wrong with one; `plan`
 //! (pure) makes deliveries of an event with `render` (its texts), `when` (its time) and `template`;
 //! `known` keeps what is active at hand, `queue` brings a plan into the event's own transaction
-//! with order, gathering and brake, `anew` renders what waits once texts have changed. The use
+//! with order, gathering and brake, `anew` renders what waits once texts have changed, `again` what is
+//! sent again. The use
 //! cases are in `store`, `preview` and `rehearse`.
 
+pub(crate) mod again;
 mod anew;
 mod check;
 pub(crate) mod known;
+#[cfg(test)]
+mod model;
 pub(crate) mod plan;
 mod preview;
 pub(crate) mod queue;
+mod rehearse;
 
 mod render;
 pub(crate) mod store;
@@ -26,6 +31,7 @@ use serde_json::value::RawValue;
 
 pub use preview::{Draft, Mistake, Outcome, Preview, PreviewEvent, PreviewRequest};
 pub(crate) use preview::{holes, nobody};
+pub use rehearse::{Difference, MissingValue, Rehearsal, RehearseRequest, Sample};
 pub use when::QuietHours;
 
 use crate::clock::Time;

@@ -4,6 +4,7 @@ use rusqlite::{Connection, params};
 
 use super::deliveries::DeliveryRecord;
 use crate::automations::Why;
+use crate::automations::plan::Supersedes;
 use crate::clock::Time;
 use crate::deliveries::Reason;
 use crate::error::Result;
@@ -52,16 +53,25 @@ pub(crate) fn supersede(
     conn: &Connection,
     endpoint: &str,
     subject: &str,
-    automation: AutomationId,
+    newer: &Supersedes,
     now: Time,
 ) -> Result<Vec<Option<Time>>> {
     let mut statement = conn.prepare_cached(&format!(
         "UPDATE deliveries SET status = 'skipped', status_reason = 'superseded', due_at = NULL, after_earlier = 0, not_before = NULL, args = NULL, finished_at = ?4
-         WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL AND automation_id = ?3 AND {WAITS}
+         WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL AND automation_id = ?3 AND {WAITS} AND (?5 = 0 OR gathered_since IS NOT NULL)
          RETURNING gathered_since"
     ))?;
     Ok(statement
-        .query_map(params![endpoint, subject, automation, now], |r| r.get(0))?
+        .query_map(
+            params![
+                endpoint,
+                subject,
+                newer.automation,
+                now,
+                newer.gathered_only
+            ],
+            |r| r.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?)
 }
 

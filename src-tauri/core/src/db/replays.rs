@@ -2,14 +2,19 @@
 
 use std::collections::HashMap;
 
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::Deserialize as _;
 
 use super::deliveries::ORDER_WAIT_MS;
+use super::webhooks::word_in_sql;
 use crate::clock::Time;
-use crate::deliveries::{Channel, Reason, Status};
+use crate::deliveries::{Channel, Content, Reason, Status};
 use crate::error::Result;
-use crate::ids::{DeliveryId, ReplayId, WorkspaceId};
+use crate::ids::{AutomationId, DeliveryId, ReplayId, WorkspaceId};
 use crate::outbox::target::{self, Stop};
+
+word_in_sql!(Content);
 
 /// A replay as stored.
 #[derive(Debug, Clone)]
@@ -19,6 +24,7 @@ pub(crate) struct ReplayRow {
     pub(crate) workspace: WorkspaceId,
     /// The filter, as JSON.
     pub(crate) filter: String,
+    pub(crate) content: Content,
     /// Rows above it were not there when it began.
     pub(crate) bound: i64,
     /// Rows up to it have had their turn.
@@ -40,6 +46,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) id: ReplayId,
     pub(crate) workspace: WorkspaceId,
     pub(crate) filter: &'a str,
+    pub(crate) content: Content,
     pub(crate) bound: i64,
     pub(crate) beside: &'a [(i64, i64)],
     pub(crate) total: u64,
@@ -62,6 +69,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ReplayRow> {
         id: row.get("id")?,
         workspace: row.get("workspace_id")?,
         filter: row.get("filter")?,
+        content: row.get("content")?,
         bound: row.get("bound")?,
         position: row.get("position")?,
         beside: super::json(row.get_ref("beside")?.as_str()?)?,
@@ -77,8 +85,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ReplayRow> {
 
 pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     conn.execute(
-        "INSERT INTO replays (id, workspace_id, filter, bound, beside, total, per_minute, next_at, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        "INSERT INTO replays (id, workspace_id, filter, content, bound, beside, total, per_minute, next_at, started_at)
+         VALUES (?1, ?2, ?3, ?9, ?4, ?5, ?6, ?7, ?8, ?8)",
         params![
             new.id,
             new.workspace,
@@ -87,7 +95,8 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
             serde_json::to_string(new.beside).map_err(crate::Error::internal)?,
             new.total.cast_signed(),
             new.per_minute,
-            new.now
+            new.now,
+            new.content
         ],
     )?;
     Ok(())
@@ -222,6 +231,11 @@ pub(crate) struct Candidate {
     /// The replay that queued it.
     pub(crate) replay: Option<i64>,
     pub(crate) purged: bool,
+    pub(crate) reason: Option<Reason>,
+    /// The automation that made it.
+    pub(crate) automation: Option<AutomationId>,
+    /// False for one of an automation whose text was never made.
+    pub(crate) has_text: bool,
     /// How the place stands that it goes to.
     pub(crate) place: Place,
     /// Whoever it is for answered STOP, to it or to a later one.
@@ -286,7 +300,8 @@ pub(crate) fn candidates(conn: &Connection, seqs: &[i64]) -> Result<Vec<Candidat
     let list = serde_json::to_string(seqs).map_err(crate::Error::internal)?;
     let mut statement = conn.prepare_cached(
         "SELECT d.seq, d.event_seq, d.endpoint, d.subject, d.status, d.is_test, coalesce(d.replay_of, d.id), d.replay,
-           e.purged_at IS NOT NULL, d.channel, d.recipient
+           e.purged_at IS NOT NULL, d.channel, d.recipient, d.status_reason, d.automation_id,
+           d.automation_id IS NULL OR EXISTS (SELECT 1 FROM bodies b WHERE b.delivery_seq = d.seq)
          FROM json_each(?) j JOIN deliveries d ON d.seq = j.value JOIN events e ON e.seq = d.event_seq ORDER BY d.seq",
     )?;
     let mut others = conn.prepare_cached(
@@ -304,6 +319,9 @@ pub(crate) fn candidates(conn: &Connection, seqs: &[i64]) -> Result<Vec<Candidat
                 first: r.get(6)?,
                 replay: r.get(7)?,
                 purged: r.get(8)?,
+                reason: r.get(11)?,
+                automation: r.get(12)?,
+                has_text: r.get(13)?,
                 place: Place::Open,
                 unwanted: false,
                 others: Vec::new(),
@@ -367,8 +385,8 @@ pub(crate) fn queue(
         Enters::Held(reason) => (Status::Held, Some(reason), None),
     };
     conn.prepare_cached(
-        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, replay_of, replay, trigger, due_at, after_earlier, created_at)
-         SELECT ?2, ?3, d.workspace_id, d.event_seq, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, ?4, ?5, ?6, ?7, 'replay', ?8, ?9, ?10
+        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, replay_of, replay, trigger, due_at, after_earlier, created_at, automation_id, automation_version)
+         SELECT ?2, ?3, d.workspace_id, d.event_seq, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, ?4, ?5, ?6, ?7, 'replay', ?8, ?9, ?10, d.automation_id, d.automation_version
          FROM deliveries d WHERE d.seq = ?1",
     )?
     .execute(params![
@@ -392,6 +410,21 @@ pub(crate) fn queue(
             .execute([of.seq])?;
     }
     Ok(())
+}
+
+/// Gives a delivery that was just queued a text that was made anew.
+pub(crate) fn write_anew(
+    conn: &Connection,
+    id: DeliveryId,
+    version: u32,
+    recipient: &str,
+    body: &[u8],
+) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE deliveries SET automation_version = ?2, recipient = ?3 WHERE seq = ?1",
+    )?
+    .execute(params![id.row(), version, recipient])?;
+    super::bodies::insert(conn, id.row(), body)
 }
 
 /// Closes some of what a replay queued and is not out: `(endpoint, subject)` of each. What had been

@@ -413,7 +413,7 @@ fn outgoing(
     }
 }
 
-pub(super) fn claim_for(
+pub(crate) fn claim_for(
     tx: &mut Tx<'_>,
     endpoint: &Arc<str>,
     mut claims: Vec<Claim>,
