@@ -12,6 +12,7 @@
 mod automations;
 mod bookings;
 mod calendar;
+mod canary;
 mod certificates;
 mod cli;
 mod deliveries;

@@ -650,9 +650,9 @@ client-wrong = This is not the file of a desktop client. In Google’s console c
 calendar-title = Which calendar?
 calendar-lead = New entries go there. Entries that are already written stay where they are.
 calendar-more = { $count ->
-    [0] About this connection
-    [one] About this connection, and the next entry
-   *[other] About this connection, and the next { $count } entries
+    [0] Details
+    [one] Details and the next entry
+   *[other] Details and the next { $count } entries
   }
 calendar-into = Entries go to
 calendar-may = Permitted

@@ -45,7 +45,8 @@ impl Reader {
     /// "New booking 1047"
     pub(crate) fn title(&self, event_type: &str, subject: Option<&str>) -> String {
         let label = self.label(event_type);
-        match subject {
+        // What was handed in by itself is about an id of ours, which says nothing to anybody.
+        match subject.filter(|_| !events::is_reserved(event_type)) {
             Some(subject) => format!("{label} {subject}"),
             None => label,
         }
