@@ -1,8 +1,7 @@
 // When something happens, do this: what the owner set up, and what it would do.
 
 import { achieve, ask } from "../api/client";
-import type { Rehearsal } from "../api/coming";
-import type { Automation, AutomationPatch, AutomationPreview, Automations, AutomationVersions, ChangedAutomation, CreatedAutomation, EventPage, NewAutomation, PreviewEvent, RemovedAutomation } from "../api/schema";
+import type { Automation, AutomationPatch, AutomationPreview, Automations, AutomationVersions, ChangedAutomation, CreatedAutomation, EventPage, NewAutomation, PreviewEvent, Rehearsal, RemovedAutomation } from "../api/schema";
 import { live } from "./live.svelte";
 
 const AT = "/api/automations";
