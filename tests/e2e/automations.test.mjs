@@ -19,7 +19,7 @@ const wanted = {
   email: { to: "{{ customer.email }}", subject: "Your booking, {{ customer.name }}", html: "<p>Hello {{ customer.name }},</p><p>until {{ startTime | datetime }}.</p>" },
   sms: { to: "{{ customer.phone }}", message: "{{ title }} on {{ startTime | datetime }}." },
   calendar: { operation: "sync", title: "{{ customer.name }}: {{ title }}", startTime: "{{ startTime }}", endTime: "{{ endTime }}" },
-  storage: { key: "bookings/{{ bookingId }}.json", content: "{{ data | tojson }}" },
+  storage: { key: "bookings/{{ bookingId }}.txt", content: "{{ title }} for {{ customer.name }}, {{ startTime | datetime }}" },
 };
 
 const engine = process.env.SIGNALBOX_ENGINE;

@@ -33,7 +33,7 @@ export function automations(day: string, types: EventType[]): (ask: Ask) => [num
     one("Booking moved", "booking.updated", email("Your booking has moved", "your new time is {{ startTime | datetime }}.")),
     one("Moved", "booking.updated", sms("Your new time: {{ startTime | datetime }}."), { isActive: false }),
     one("Thank you", "form.submitted", email("We got your form", "thank you for “{{ formName }}”. We answer within a day."), day === "trouble" ? { state: state("2 failed", "octagon-bar", "failed"), sentence: "2 of the last 20 failed.", counts: { sent: 18, waiting: 0, held: 0, failed: 2, skipped: 0 } } : {}),
-    one("Form as a file", "form.submitted", { kind: "storage", key: "forms/{{ submissionId }}.json", content: "{{ data | tojson }}" }),
+    one("Form as a file", "form.submitted", { kind: "storage", key: "forms/{{ submissionId }}.json", content: "{{ title }}" }),
     one("To me: order more", "inventory.low", email("{{ name }} is running low", "{{ quantity }} are left of {{ name }}.", "hallo@nordlicht.example"), { condition: { all: [{ path: "quantity", op: "lt", value: 5 }] } }),
     one("Stock list", "inventory.low", { kind: "storage", key: "stock/{{ sku }}.txt", content: "{{ name }}: {{ quantity }}" }, { isActive: false }),
   ];

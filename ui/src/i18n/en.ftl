@@ -864,6 +864,7 @@ preview-storage = File
 preview-plain = Plain
 preview-json = JSON
 preview-data = Data
+preview-old = As it was before your last change:
 preview-none = With this event, nothing is sent.
 preview-mistake = A text cannot be read. It is marked on its field.
 preview-missing = A value may say what stands in for it:
