@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::automations::{
     Automation, AutomationPatch, ChangedAutomation, Draft, NewAutomation, Preview, PreviewRequest,
-    Rehearsal, RehearseRequest, Version,
+    Rehearsal, RehearseRequest, TestRequest, Tested, Version,
 };
 use signalbox_core::ids::AutomationId;
 
@@ -177,6 +177,23 @@ pub(crate) async fn rehearse(
     Ok(Json(
         hub.rehearse_automation(caller.workspace, id, request)
             .await?,
+    ))
+}
+
+/// Sends what an automation would send, once, to an address of your own. A test that fails is a
+/// result, with status 200.
+#[utoipa::path(
+    post, path = "/api/automations/{id}/test", operation_id = "testAutomation", tag = "automations",
+    params(("id" = String, Path)), request_body = TestRequest, responses((status = 200, body = Tested)),
+)]
+pub(crate) async fn test(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<AutomationId>,
+    request::Json(request): request::Json<TestRequest>,
+) -> Result<Json<Tested>> {
+    Ok(Json(
+        hub.test_automation(caller.workspace, id, request).await?,
     ))
 }
 

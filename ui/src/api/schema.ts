@@ -115,6 +115,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/automations/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends what an automation would send, once, to an address of your own. A test that fails is a
+         *     result, with status 200.
+         */
+        post: operations["testAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/automations/{id}/versions": {
         parameters: {
             query?: never;
@@ -1391,6 +1411,23 @@ export interface components {
             /** @description What is different from what is saved, as in `PATCH`; for an editor. */
             draft?: components["schemas"]["AutomationPatch"];
             event?: components["schemas"]["PreviewEvent"] | null;
+        };
+        /** @description What is sent to whom as a test: `POST /api/automations/{id}/test`. */
+        AutomationTest: {
+            /** @description What is different from what is saved, as in `PATCH`; for an editor. */
+            draft?: components["schemas"]["AutomationPatch"];
+            event?: components["schemas"]["PreviewEvent"] | null;
+            /** @description An address or a number of your own: nobody else gets it. */
+            to: string;
+        };
+        /** @description A test that the provider took. */
+        AutomationTestSent: {
+            /** @description Where it stands in the log, marked as a test. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
         };
         /** @description A version of an automation's texts. */
         AutomationVersion: {
@@ -3613,6 +3650,8 @@ export interface components {
         };
         /** @description How a test of a webhook went: one attempt. */
         Tested: components["schemas"]["TestPassed"] | components["schemas"]["TestFailed"];
+        /** @description How a test went. */
+        TestedAutomation: components["schemas"]["AutomationTestSent"] | components["schemas"]["Graceful"];
         /** @description A test that went badly. */
         TestedBadly: components["schemas"]["Graceful"] & {
             lastTested?: components["schemas"]["Time"] | null;
@@ -3932,6 +3971,8 @@ export type AutomationOutcome = components['schemas']['AutomationOutcome'];
 export type AutomationPatch = components['schemas']['AutomationPatch'];
 export type AutomationPreview = components['schemas']['AutomationPreview'];
 export type AutomationPreviewRequest = components['schemas']['AutomationPreviewRequest'];
+export type AutomationTest = components['schemas']['AutomationTest'];
+export type AutomationTestSent = components['schemas']['AutomationTestSent'];
 export type AutomationVersion = components['schemas']['AutomationVersion'];
 export type AutomationVersions = components['schemas']['AutomationVersions'];
 export type Automations = components['schemas']['Automations'];
@@ -4123,6 +4164,7 @@ export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
 export type Tested = components['schemas']['Tested'];
+export type TestedAutomation = components['schemas']['TestedAutomation'];
 export type TestedBadly = components['schemas']['TestedBadly'];
 export type TestedIntegration = components['schemas']['TestedIntegration'];
 export type TestedWell = components['schemas']['TestedWell'];
@@ -4434,6 +4476,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutomationTest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedAutomation"];
                 };
             };
             /** @description What is wrong, as problem+json */

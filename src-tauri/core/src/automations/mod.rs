@@ -6,7 +6,7 @@
 //! `known` keeps what is active at hand, `queue` brings a plan into the event's own transaction
 //! with order, gathering and brake, `anew` renders what waits once texts have changed, `again` what is
 //! sent again. The use
-//! cases are in `store`, `preview` and `rehearse`.
+//! cases are in `store`, `preview`, `trial` and `rehearse`.
 
 pub(crate) mod again;
 mod anew;
@@ -22,6 +22,7 @@ mod rehearse;
 mod render;
 pub(crate) mod store;
 pub(crate) mod template;
+mod trial;
 mod when;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -32,6 +33,7 @@ use serde_json::value::RawValue;
 pub use preview::{Draft, Mistake, Outcome, Preview, PreviewEvent, PreviewRequest};
 pub(crate) use preview::{holes, nobody};
 pub use rehearse::{Difference, MissingValue, Rehearsal, RehearseRequest, Sample};
+pub use trial::{TestRequest, TestSent, Tested};
 pub use when::QuietHours;
 
 use crate::clock::Time;

@@ -87,6 +87,13 @@ pub(crate) struct Automatic {
     pub(crate) not_before: Option<Time>,
 }
 
+/// The columns of a [`DeliveryRecord`], in the order in which [`record`] reads them: by their place,
+/// for a name is looked for among all columns of every row.
+const SELECT: &str = "SELECT d.seq, d.id, e.id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, w.name, d.status, d.status_reason, d.is_test, d.replay_of,
+    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at,
+    d.automation_id, d.automation_version, a.name, d.not_before
+  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
+
 fn automatic(row: &Row<'_>) -> rusqlite::Result<Option<Automatic>> {
     let Some(id) = row.get(26)? else {
         return Ok(None);
@@ -103,13 +110,6 @@ fn automatic(row: &Row<'_>) -> rusqlite::Result<Option<Automatic>> {
         not_before: row.get(29)?,
     }))
 }
-
-/// The columns of a [`DeliveryRecord`], in the order in which [`record`] reads them: by their place,
-/// for a name is looked for among all columns of every row.
-const SELECT: &str = "SELECT d.seq, d.id, e.id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, w.name, d.status, d.status_reason, d.is_test, d.replay_of,
-    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at,
-    d.automation_id, d.automation_version, a.name, d.not_before
-  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     Ok(DeliveryRecord {

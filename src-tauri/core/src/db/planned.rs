@@ -75,8 +75,8 @@ pub(crate) fn supersede(
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many messages an automation has queued since then, up to `most`; those that it held back and
-/// those that were not to be sent do not count.
+/// How many messages an automation has queued since then, up to `most`; those that it held back, those
+/// that were not to be sent, and those that the owner sent again do not count.
 pub(crate) fn sent_since(
     conn: &Connection,
     automation: AutomationId,
@@ -86,7 +86,7 @@ pub(crate) fn sent_since(
     Ok(conn
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE automation_id = ?1 AND automation_id IS NOT NULL AND created_at > ?2
-               AND status <> 'skipped' AND status <> 'cancelled' AND status_reason IS NOT 'over_limit' AND status_reason IS NOT 'missing_value' LIMIT ?3)",
+               AND is_test = 0 AND replay IS NULL AND status <> 'skipped' AND status <> 'cancelled' AND status_reason IS NOT 'over_limit' AND status_reason IS NOT 'missing_value' LIMIT ?3)",
         )?
         .query_row(params![automation, since, most], |r| r.get(0))?)
 }

@@ -18,7 +18,7 @@ use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
 use crate::db::{self, Tx};
-use crate::deliveries::Reason;
+use crate::deliveries::{Reason, Trigger};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::integrations::Kind;
@@ -444,7 +444,9 @@ pub(crate) fn claim_for(
             }
             continue;
         }
-        if let (Some(until), true) = (quiet, row.automatic) {
+        // What the owner sends goes at once.
+        let automatic = row.automatic && row.trigger == Trigger::Auto;
+        if let (Some(until), true) = (quiet, automatic) {
             db::planned::put_off(tx.conn(), row.seq, until)?;
             continue;
         }
