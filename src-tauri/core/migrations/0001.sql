@@ -295,6 +295,17 @@ CREATE TABLE calendar_entries (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calendar_entries_next ON calendar_entries (workspace_id, starts_at);
 
+-- Files that a storage gets in parts, until it has them whole: whoever began one and died left its parts there.
+CREATE TABLE unfinished_uploads (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  key          TEXT NOT NULL,
+  bucket       TEXT NOT NULL,
+  -- Unknown from before the storage is asked until it has answered.
+  upload_id    TEXT,
+  process      TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, key)
+) STRICT, WITHOUT ROWID;
+
 -- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
 CREATE TABLE tallies (
   endpoint  TEXT NOT NULL,

@@ -48,6 +48,8 @@ pub struct Hub {
     pub(crate) seen: Seen,
     /// The stand-ins of practice mode, while it runs.
     pub(crate) practice: std::sync::OnceLock<crate::practice::Practice>,
+    /// Tells what this process began from what an earlier one did.
+    pub(crate) process: String,
     changes: Changes,
     pub(crate) automations: Arc<automations::known::Known>,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
@@ -128,6 +130,7 @@ impl Hub {
             sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
             practice: std::sync::OnceLock::new(),
+            process: uuid::Uuid::now_v7().to_string(),
             changes,
             automations: Arc::default(),
             declared: Mutex::default(),
@@ -182,6 +185,7 @@ impl Hub {
                 self.clone(),
                 stopped.clone(),
             )),
+            tokio::spawn(tidy_up(self.clone(), stopped.clone())),
             tokio::spawn(crate::retention::run(self.clone(), stopped)),
         ];
         *running = Some(Running {
@@ -328,6 +332,14 @@ impl Hub {
             )
         };
         Ok(vec![database, secrets, network])
+    }
+}
+
+/// Sees to what the last process left elsewhere, unless this one ends.
+async fn tidy_up(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = hub.take_orphans_away() => {}
+        _ = stopped.changed() => {}
     }
 }
 

@@ -1701,6 +1701,11 @@ export interface components {
             bytes: number;
             /**
              * Format: int64
+             * @description Calendar entries long over, of which nothing is known here any more; they stay in the calendar.
+             */
+            calendarEntries: number;
+            /**
+             * Format: int64
              * @description Deliveries that went with them.
              */
             deliveries: number;

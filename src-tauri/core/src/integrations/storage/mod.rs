@@ -3,6 +3,7 @@
 mod answers;
 mod files;
 pub mod key;
+mod orphans;
 pub mod presets;
 mod put;
 mod s3;
