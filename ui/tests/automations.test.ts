@@ -150,8 +150,8 @@ test("the owner alone gets a test of what the preview shows", async () => {
   await fireEvent.click(screen.getByRole("button", { name: "Send test to me" }));
   await write("Your email address", "me@nordlicht.example");
   await fireEvent.click(screen.getByRole("button", { name: "Send test" }));
-  await screen.findByText("It is on its way to me@nordlicht.example.");
-  expect(sent("POST", "/api/email/send")[0]).toMatchObject({ to: ["me@nordlicht.example"] });
+  await screen.findByText("Accepted by SendGrid.");
+  expect(sent("POST", "/api/automations/aut_1/test")).toEqual([{ to: "me@nordlicht.example", draft: {}, event: { eventId: "evt_0" } }]);
 });
 
 test("versions say who got them, and an earlier one comes back", async () => {

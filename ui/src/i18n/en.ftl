@@ -879,7 +879,6 @@ to-me-email = Your email address
 to-me-phone = Your phone number
 to-me-send = Send test
 to-me-another = Send another
-to-me-sent = It is on its way to { $to }.
 
 # Automations: versions
 versions-title = Versions of “{ $name }”

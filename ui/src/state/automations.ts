@@ -1,7 +1,7 @@
 // When something happens, do this: what the owner set up, and what it would do.
 
 import { achieve, ask } from "../api/client";
-import type { Automation, AutomationPatch, AutomationPreview, Automations, AutomationVersions, ChangedAutomation, CreatedAutomation, EventPage, NewAutomation, PreviewEvent, Rehearsal, RemovedAutomation } from "../api/schema";
+import type { Automation, AutomationPatch, AutomationPreview, Automations, AutomationVersions, ChangedAutomation, CreatedAutomation, EventPage, NewAutomation, PreviewEvent, Rehearsal, RemovedAutomation, TestedAutomation } from "../api/schema";
 import { live } from "./live.svelte";
 
 const AT = "/api/automations";
@@ -25,3 +25,5 @@ export const preview = (id: string, draft: AutomationPatch, event?: PreviewEvent
 export const previewNew = (automation: NewAutomation, event?: PreviewEvent): Promise<AutomationPreview> => ask<AutomationPreview>("POST", `${AT}/preview`, { automation, ...(event ? { event } : {}) });
 /** What it would have made of what happened in that time. Nothing is sent. */
 export const rehearse = (id: string, since: string, until: string): Promise<Rehearsal> => ask<Rehearsal>("POST", `${AT}/${id}/rehearse`, { since, until });
+/** What it would send goes to the owner alone. Both ways of ending are an answer. */
+export const toMe = (id: string, to: string, draft: AutomationPatch, event?: PreviewEvent): Promise<TestedAutomation> => ask<TestedAutomation>("POST", `${AT}/${id}/test`, { to, draft, ...(event ? { event } : {}) });
