@@ -131,6 +131,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
+        // Longer than from one look around to the next: a thread that ends wakes up for that.
+        .thread_keep_alive(std::time::Duration::from_secs(60))
         .thread_name("signalctl")
         .enable_all()
         .build();

@@ -3691,6 +3691,11 @@ export interface components {
         Today: {
             /** @description What the arm shows. */
             arm: components["schemas"]["Arm"];
+            /**
+             * @description Without internet: "As of Sun 22 Nov 21:14, 3 waiting." That is when somebody outside last
+             *     answered.
+             */
+            asOf?: string | null;
             /** @description Figures since midnight in the workspace's zone; waiting, held and failed as of now. */
             counts: components["schemas"]["Counts"];
             /** @description The newest events, with a plate per delivery. */

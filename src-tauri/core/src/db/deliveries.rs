@@ -744,16 +744,6 @@ pub(crate) struct Standing {
     pub(crate) failed: u64,
 }
 
-/// How many wait for the internet.
-pub(crate) fn held_for(conn: &Connection, workspace: WorkspaceId, reason: Reason) -> Result<u64> {
-    let count: i64 = conn.query_row(
-        "SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'held' AND status <> 'success' AND status_reason = ?",
-        params![workspace, reason],
-        |r| r.get(0),
-    )?;
-    Ok(count.cast_unsigned())
-}
-
 pub(crate) fn count_sending(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
     let count: i64 = conn.query_row("SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'sending' AND status <> 'success' AND lease IS NOT NULL", [workspace], |r| r.get(0))?;
     Ok(count.cast_unsigned())

@@ -34,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) since: Option<Time>,
     pub(crate) until: Option<Time>,
     pub(crate) test: Option<bool>,
+    /// Of events: what was handed in by itself too, an email or a text.
+    pub(crate) by_itself: bool,
     pub(crate) question: Option<Question>,
     /// True: nothing can fit.
     pub(crate) nothing: bool,
@@ -219,7 +221,7 @@ impl Asked {
         let mut sql = " AND +t.workspace_id = ? AND +t.type <> ?".to_owned();
         let mut values = vec![text(workspace.to_string()), text(crate::events::TEST_TYPE)];
         let mut facts = Question::default();
-        if wanted.event_types.is_empty() {
+        if wanted.event_types.is_empty() && !wanted.by_itself {
             sql.push_str(&format!(
                 " AND +t.type NOT IN ({})",
                 vec!["?"; crate::events::RESERVED.len()].join(", ")

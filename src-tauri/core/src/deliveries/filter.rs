@@ -266,6 +266,7 @@ impl DeliveryFilter {
             until: self.until,
             test: self.test,
             question,
+            by_itself: false,
             nothing: wordless,
         })
     }
