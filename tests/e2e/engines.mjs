@@ -36,7 +36,7 @@ async function gone(browser, pid) {
 /** A folder whose `xdg-open` is a browser in which somebody says yes. */
 function browserThatAllows(home) {
   const folder = `${home}/bin`;
-  mkdirSync(folder);
+  mkdirSync(folder, { recursive: true });
   writeFileSync(`${folder}/xdg-open`, `#!/bin/sh\nexec "${process.execPath}" "${fileURLToPath(new URL("./allows.mjs", import.meta.url))}" "$1"\n`, { mode: 0o755 });
   return folder;
 }
