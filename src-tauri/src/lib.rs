@@ -21,7 +21,7 @@ use axum::{Json, Router, http::StatusCode};
 use futures_util::StreamExt;
 use signalbox_api::{ServeOptions, edge};
 use signalbox_core::{Config, Error, Hub, Kind};
-use signalbox_practice::{Receiver, Storage};
+use signalbox_practice::Practice;
 use tauri::{AppHandle, Emitter, Manager, RunEvent};
 use tauri_plugin_window_state::StateFlags;
 use tokio::sync::watch;
@@ -31,7 +31,7 @@ use request::Door;
 /// How the app was started.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Options {
-    /// On a practice workspace whose receiver is on this computer.
+    /// On a practice workspace whose services are stand-ins on this computer.
     pub practice: bool,
     /// Without a window.
     pub hidden: bool,
@@ -121,10 +121,10 @@ pub fn run(options: Options) -> ExitCode {
     }
 }
 
-/// The core, running: its worker, its API, and in practice mode the receiver and the storage.
+/// The core, running: its worker, its API, and in practice mode the stand-ins.
 struct Engine {
     hub: Arc<Hub>,
-    _practice: Option<(Receiver, Storage)>,
+    practice: Option<Practice>,
 }
 
 impl Engine {
@@ -138,29 +138,22 @@ impl Engine {
             None
         };
         hub.start();
-        Ok(Self {
-            hub,
-            _practice: practice,
-        })
+        Ok(Self { hub, practice })
     }
 }
 
-async fn open_practice(hub: &Hub) -> Result<(Receiver, Storage), Error> {
-    let failed = |error: std::io::Error| Error {
-        source: Some(error.into()),
-        ..Error::new(
-            Kind::Internal,
-            "The practice receiver or storage could not start. Start Signalbox again.",
-        )
-    };
-    let at = ([127, 0, 0, 1], 0);
-    let receiver = Receiver::start(at).await.map_err(failed)?;
-    let storage = Storage::start(at, &hub.practice_files())
+async fn open_practice(hub: &Hub) -> Result<Practice, Error> {
+    let practice = Practice::start(&hub.practice_files())
         .await
-        .map_err(failed)?;
-    let workspace = hub.open_practice(&receiver.url()).await?;
-    hub.practise_storage(workspace, &storage.url()).await?;
-    Ok((receiver, storage))
+        .map_err(|error| Error {
+            source: Some(error.into()),
+            ..Error::new(
+                Kind::Internal,
+                "The stand-ins of practice mode could not start. Start Signalbox again.",
+            )
+        })?;
+    hub.open_practice(practice.setup()).await?;
+    Ok(practice)
 }
 
 /// What the shell holds while the app runs.
@@ -174,6 +167,11 @@ impl Shell {
     /// Whether there is work to keep up without a window.
     fn keeps_working(&self) -> bool {
         self.engine.is_some()
+    }
+
+    /// Where the pages of practice mode are, while it runs.
+    fn practice_pages(&self) -> Option<String> {
+        self.engine.as_ref()?.practice.as_ref().map(Practice::pages)
     }
 
     /// Whether a hidden window could be brought back.

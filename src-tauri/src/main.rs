@@ -10,7 +10,7 @@ Signalbox connects a small business to the software around it.
 
 Usage: signalbox [--practice] [--hidden]
 
-  --practice   open a practice workspace whose receiver is on this computer
+  --practice   open a practice workspace whose services are stand-ins on this computer
   --hidden     start without a window and keep working in the background
   --version    print the version
   --help       print this

@@ -107,8 +107,12 @@ fn close(window: &WebviewWindow) {
     notify::explain_closing(app);
 }
 
-/// The app's own page: embedded in a build for people, served by Vite while developing.
+/// The app's own page: embedded in a build for people, served by Vite while developing. A frame that
+/// the page filled itself (an email as it was seen) is part of it.
 fn is_own_page(url: &Url) -> bool {
+    if url.as_str() == "about:srcdoc" {
+        return true;
+    }
     let (scheme, host, port) = if !cfg!(feature = "custom-protocol") {
         ("http", "127.0.0.1", Some(5173))
     } else if cfg!(windows) {
@@ -126,8 +130,10 @@ mod tests {
     #[test]
     fn the_window_stays_on_its_own_page() -> Result<(), Box<dyn std::error::Error>> {
         assert!(is_own_page(&"tauri://localhost/#/activity".parse()?));
+        assert!(is_own_page(&"about:srcdoc".parse()?));
         for other in [
             "https://example.com/",
+            "about:blank",
             "http://127.0.0.1:7465/",
             "tauri://localhost.example/",
             "file:///etc/passwd",

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use load::{Load, Target, paced, saturate};
 use serde_json::json;
 use signalbox_practice::{Keep, Receiver, Taken};
-use signalbox_tests::{Home, Serve, Shop, cpu_ms, percentile, pss_kib, signalctl};
+use signalbox_tests::{Home, Serve, Shop, cpu_ms, percentile, pss_kib, signalctl, sleeps};
 use tokio::runtime::{Builder, Runtime};
 
 const CALLERS: usize = 64;
@@ -39,7 +39,31 @@ const FAN: u64 = 10;
 const FAN_ROUND: Load = Load::Events(5_000);
 const A_SECOND: u32 = 200;
 const PACED: Duration = Duration::from_secs(15);
+/// After so long nothing follows the start any more: old rows were looked for.
+const STARTED: Duration = Duration::from_secs(75);
+/// What happens every 30 s happens twice then.
+const RESTING: Duration = Duration::from_secs(60);
 const DRAIN: Duration = Duration::from_secs(120);
+
+/// What a process does that has nothing to do, once what follows its start is over.
+fn rest(table: &mut Table, pid: u32) {
+    std::thread::sleep(STARTED);
+    let (first, _) = sleeps(pid);
+    let (mut before, mut woken, mut moments) = (sleeps(pid), false, 0);
+    let until = Instant::now() + RESTING;
+    while Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(500));
+        let now = sleeps(pid);
+        // What goes on for a moment is one.
+        moments += u32::from(now != before && !woken);
+        (woken, before) = (now != before, now);
+    }
+    table.below("idle: wake-ups in a minute", f64::from(moments), 3.0, "");
+    table.figure(
+        "  switches of all threads then",
+        (before.0 - first).to_string(),
+    );
+}
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -93,6 +117,7 @@ fn main() -> ExitCode {
     // Fully started: what it holds with nothing to do.
     std::thread::sleep(Duration::from_secs(3));
     let idle = pss_kib(pid);
+    rest(&mut table, pid);
 
     let mut relays = Vec::new();
     let mut boxes = Vec::new();

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command in a desktop session of its own: home, folders, bus, keyring and screen are new and
-# go away with it. Nothing of the person who runs it is read or touched.
+# go away with it. Nothing of the person who runs it is read or touched. Its network is its own as
+# well, so that nothing outside is reached and a story may take it away.
 set -euo pipefail
 if [ -z "${SIGNALBOX_SESSION:-}" ]; then
   export CARGO_HOME=${CARGO_HOME:-$HOME/.cargo} RUSTUP_HOME=${RUSTUP_HOME:-$HOME/.rustup}
@@ -22,4 +23,6 @@ printf %s e2e | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>
 openbox >/dev/null 2>&1 &
 desk=$!
 trap 'kill "$desk" "$bus" 2>/dev/null || true' EXIT
-"$@"
+apart=(unshare --net)
+[ "$(id -u)" -eq 0 ] || apart=(unshare --map-current-user --keep-caps --net)
+"${apart[@]}" sh -c 'ip link set lo up && "$0" on && exec "$@"' "$(dirname "$0")/wifi.sh" "$@"

@@ -102,7 +102,7 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
         await page.press("Fill in a sample", "dialog");
         await look(step, "record");
         await page.press("Record", "dialog form footer");
-        await page.see("recorded. One receiver is being told.");
+        await page.see("recorded. One delivery is on its way.");
       });
       await story.test("the receiver gets it, signed", async () => {
         isSigned(await desk.call(1), secret);

@@ -92,6 +92,14 @@ export class Browser {
     });
   }
 
+  /** Presses what has no name of its own to be found by. */
+  tap(selector) {
+    return this.patiently(async () => {
+      const element = await this.found("document.querySelector(arguments[0])", selector);
+      await this.call("POST", `/element/${element[ELEMENT]}/click`, {});
+    });
+  }
+
   write(selector, text) {
     return this.patiently(async () => {
       const element = await this.found("document.querySelector(arguments[0])", selector);
@@ -123,6 +131,20 @@ export class Browser {
   /** Presses and lets go a key. */
   async key(value) {
     await this.call("POST", "/actions", { actions: [{ type: "key", id: "keys", actions: [{ type: "keyDown", value }, { type: "keyUp", value }] }] });
+  }
+
+  /** Does something in the tab that was opened beside this one, and closes it. */
+  async elsewhere(act) {
+    const here = await this.call("GET", "/window");
+    const there = await this.patiently(async () => {
+      const other = (await this.call("GET", "/window/handles")).find((one) => one !== here);
+      if (!other) throw new Error("no other tab was opened");
+      return other;
+    });
+    await this.call("POST", "/window", { handle: there });
+    await act();
+    await this.call("DELETE", "/window");
+    await this.call("POST", "/window", { handle: here });
   }
 
   async go(page) {

@@ -16,3 +16,4 @@ mod hostile;
 mod keychain;
 mod kill;
 mod offline;
+mod services;

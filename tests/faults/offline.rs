@@ -117,6 +117,17 @@ async fn the_story_in_a_namespace() {
     shop.delivery_is(&beside, "success").await;
     assert_eq!(shop.full.get("/api/health").await.is(200)["online"], false);
 
+    let today = shop.full.get("/api/today").await.is(200);
+    let (sentence, as_of) = (today["sentence"].as_str(), today["asOf"].as_str());
+    assert!(
+        sentence.is_some_and(|s| s.starts_with("No internet since ") && s.contains("21 messages")),
+        "{today}"
+    );
+    assert!(
+        as_of.is_some_and(|s| s.starts_with("As of ") && s.ends_with(", 21 waiting.")),
+        "{today}"
+    );
+
     // Held also over a crash.
     let shop = tokio::task::spawn_blocking(move || shop.restart(true))
         .await

@@ -1,140 +1,11 @@
-//! Automations from outside: one event becomes email, text, calendar entry, file and calls.
+//! Automations from outside: made, checked, previewed, and one event that goes five ways.
 
 use serde_json::{Value, json};
-use signalbox_practice::google::{CLIENT_ID, CLIENT_SECRET};
-use signalbox_practice::{Google, Receiver, SendGrid, Twilio};
-use signalbox_tests::{Bucket, PATIENCE, Shop};
+use signalbox_tests::{Shop, vectors};
 
-const LIST: &str = "/api/automations";
-const MARIA: &str = "+436641234567";
-
-/// A shop whose five ways out are stand-ins.
-pub(crate) struct Salon {
-    pub(crate) shop: Shop,
-    pub(crate) sendgrid: SendGrid,
-    pub(crate) twilio: Twilio,
-    pub(crate) google: Google,
-    pub(crate) bucket: Bucket,
-    pub(crate) receiver: Receiver,
-}
-
-impl Salon {
-    pub(crate) async fn open() -> Self {
-        Self::of(Shop::open().await).await
-    }
-
-    pub(crate) async fn of(shop: Shop) -> Self {
-        let at = ([127, 0, 0, 1], 0);
-        let salon = Self {
-            shop,
-            sendgrid: SendGrid::start(at).await.unwrap(),
-            twilio: Twilio::start(at).await.unwrap(),
-            google: Google::start(at).await.unwrap(),
-            bucket: Bucket::open().await,
-            receiver: Receiver::start(at).await.unwrap(),
-        };
-        salon.connect("email").await;
-        salon.connect("sms").await;
-        salon.connect("calendar").await;
-        salon.connect("storage").await;
-        salon.shop.webhook(&salon.receiver.url()).await;
-        salon
-    }
-
-    pub(crate) fn setup(&self, kind: &str) -> Value {
-        match kind {
-            "email" => {
-                json!({"apiKey": "SG.practice.works", "fromEmail": "info@shop.example", "apiBaseUrl": self.sendgrid.url()})
-            }
-            "sms" => {
-                json!({"accountSid": Twilio::ACCOUNT, "authToken": Twilio::TOKEN, "fromNumber": Twilio::NUMBER, "apiBaseUrl": self.twilio.url()})
-            }
-            "storage" => self.bucket.setup(),
-            _ => {
-                let (access, refresh) = self.google.tokens();
-                json!({
-                    "accessToken": access, "refreshToken": refresh, "clientId": CLIENT_ID, "clientSecret": CLIENT_SECRET,
-                    "tokenUri": self.google.token_uri(), "revokeUri": self.google.revoke_uri(), "apiBaseUrl": self.google.url(),
-                })
-            }
-        }
-    }
-
-    pub(crate) async fn connect(&self, kind: &str) {
-        let path = format!("/api/integrations/{kind}");
-        let saved = self.shop.full.post(&path, &self.setup(kind)).await.is(200);
-        assert_eq!(saved["success"], true, "{kind}: {saved}");
-    }
-}
-
-pub(crate) fn email() -> Value {
-    json!({"kind": "email", "to": "{{ customer.email }}", "subject": "Your booking {{ bookingId }}",
-        "html": "<p>Dear {{ customer.name }}, see you.</p>"})
-}
-
-pub(crate) fn text() -> Value {
-    json!({"kind": "sms", "to": "{{ customer.phone }}", "message": "{{ title }} at {{ startTime }}"})
-}
-
-pub(crate) fn entry() -> Value {
-    json!({"kind": "calendar", "operation": "sync", "title": "{{ title }}: {{ customer.name }}",
-        "startTime": "{{ startTime }}", "endTime": "{{ endTime }}"})
-}
-
-pub(crate) fn file() -> Value {
-    json!({"kind": "storage", "key": "bookings/{{ bookingId }}.txt", "content": "{{ customer.name }}: {{ title }}"})
-}
-
-pub(crate) async fn add(shop: &Shop, more: Value) -> Value {
-    let mut new = json!({"name": "Confirmation", "event": "booking.created", "action": email()});
-    new.as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    let made = shop.full.post(LIST, &new).await.is(201);
-    assert_eq!(made["success"], true);
-    made["automation"].clone()
-}
-
-pub(crate) fn id(automation: &Value) -> &str {
-    automation["id"].as_str().unwrap()
-}
-
-pub(crate) fn booking(number: &str) -> Value {
-    json!({
-        "bookingId": number, "title": "Cut and colour", "startTime": "2031-11-26T10:00:00+01:00",
-        "endTime": "2031-11-26T11:00:00+01:00", "timezone": "Europe/Berlin",
-        "customer": {"name": "Maria Petersen", "email": "maria@example.com", "phone": MARIA},
-    })
-}
-
-/// Waits until the deliveries that fit are as they are to be; gives them, oldest first.
-pub(crate) async fn until(
-    shop: &Shop,
-    filter: &str,
-    what: &str,
-    satisfies: impl Fn(&[Value]) -> bool,
-) -> Vec<Value> {
-    let seen = std::cell::RefCell::new(Vec::new());
-    let changes = shop.full.changes().await;
-    let found = changes.until(async || {
-        let rows = shop
-            .deliveries(&format!("{filter}&order=asc&limit=200"))
-            .await;
-        let found = satisfies(&rows).then(|| rows.clone());
-        *seen.borrow_mut() = rows;
-        found
-    });
-    found.await.unwrap_or_else(|| {
-        panic!(
-            "not within {PATIENCE:?}: {what}; there is {:?}",
-            seen.borrow()
-        )
-    })
-}
-
-fn all_are(status: &str, count: usize) -> impl Fn(&[Value]) -> bool {
-    move |rows| rows.len() == count && rows.iter().all(|row| row["status"] == status)
-}
+use crate::salon::{
+    LIST, MARIA, Salon, add, all_are, booking, email, entry, file, id, text, until,
+};
 
 #[tokio::test]
 async fn one_booking_becomes_email_text_entry_file_and_call() {
@@ -576,4 +447,125 @@ async fn the_command_line_adds_lists_shows_switches_previews_and_removes() {
     run(&["remove", "Confirmation"], "").exits(0);
     run(&["show", "Confirmation"], "").exits(1);
     run(&["add", "--name", "x"], "").exits(2);
+}
+
+#[tokio::test]
+async fn a_test_goes_to_the_owner_alone_and_counts_nowhere() {
+    let salon = Salon::open().await;
+    let shop = &salon.shop;
+    let action = json!({"kind": "email", "to": "{{ customer.email }}", "cc": "boss@example.com", "subject": "Booking {{ bookingId }}", "text": "Hi {{ customer.name }}"});
+    let made = add(
+        shop,
+        json!({"action": action, "delayMinutes": 60, "isActive": false}),
+    )
+    .await;
+    let path = format!("{LIST}/{}/test", id(&made));
+    let sent = shop
+        .full
+        .post(&path, &json!({"to": "me@example.com"}))
+        .await
+        .is(200);
+    assert_eq!(sent["success"], true, "{sent}");
+    let mail = &salon.sendgrid.emails()[0].body;
+    assert_eq!(
+        mail["personalizations"][0]["to"],
+        json!([{"email": "me@example.com"}])
+    );
+    assert!(mail["personalizations"][0]["cc"].is_null(), "{mail}");
+    assert_eq!(mail["subject"], "Booking 1042");
+    let row = shop.delivery(sent["deliveryId"].as_str().unwrap()).await;
+    assert_eq!(row["test"], true);
+    assert_eq!(row["automationId"], made["id"]);
+    let now = shop
+        .full
+        .get(&format!("{LIST}/{}", id(&made)))
+        .await
+        .is(200);
+    assert_eq!(now["automation"]["counts"]["sent"], 0);
+
+    let missing = json!({"to": "me@example.com", "event": {"type": "booking.created", "data": {"bookingId": "1"}}});
+    let said = shop.full.post(&path, &missing).await.is_problem(409);
+    assert!(said["detail"].as_str().unwrap().contains("customer.name"));
+    for to in ["nobody", "{{ customer.email }}", ""] {
+        shop.full
+            .post(&path, &json!({"to": to}))
+            .await
+            .names_field("to");
+    }
+    shop.full.post(&path, &json!({})).await.names_field("to");
+    let calendar = add(shop, json!({"action": entry()})).await;
+    let path = format!("{LIST}/{}/test", id(&calendar));
+    shop.full
+        .post(&path, &json!({"to": "me@example.com"}))
+        .await
+        .names_field("to");
+    let by_text = add(shop, json!({"action": text()})).await;
+    let path = format!("{LIST}/{}/test", id(&by_text));
+    let sent = shop.full.post(&path, &json!({"to": MARIA})).await.is(200);
+    assert_eq!(sent["success"], true, "{sent}");
+    shop.full.delete("/api/integrations/sms").await.is(200);
+    let not = shop.full.post(&path, &json!({"to": MARIA})).await.is(200);
+    assert_eq!(
+        (&not["success"], &not["code"]),
+        (&json!(false), &json!("not_configured"))
+    );
+    let none = format!("{LIST}/aut_01a20e85-23c0-7000-8000-00393eb2e7e2/test");
+    shop.full
+        .post(&none, &json!({"to": MARIA}))
+        .await
+        .is_problem(404);
+    assert_eq!(salon.sendgrid.emails().len(), 1);
+}
+
+#[tokio::test]
+async fn naughty_strings_are_written_exactly_and_never_executed() {
+    let Some(Value::Array(strings)) = vectors::read("blns.json") else {
+        return;
+    };
+    let shop = Shop::open().await;
+    let action = json!({"kind": "email", "to": "{{ customer.email }}", "subject": "Hi", "text": "{{ title }}", "html": "<p>{{ title }}</p>"});
+    let made = add(&shop, json!({"action": action, "limit": 10_000})).await;
+    let events: Vec<Value> = strings
+        .iter()
+        .enumerate()
+        .map(|(n, title)| {
+            let mut data = booking(&n.to_string());
+            data["title"] = title.clone();
+            json!({"type": "booking.created", "data": data})
+        })
+        .collect();
+    let accepted = shop
+        .events
+        .post("/api/events/batch", &json!(events))
+        .await
+        .is(202);
+    for (result, title) in accepted["results"].as_array().unwrap().iter().zip(&strings) {
+        let event = result["eventId"].as_str().unwrap();
+        let filter = format!("eventId={event}&automationId={}", id(&made));
+        let row = shop.deliveries(&filter).await.remove(0);
+        let title = title.as_str().unwrap();
+        if title.trim().is_empty() {
+            assert_eq!(row["statusReason"], "not_configured");
+            continue;
+        }
+        let body = shop.delivery(row["id"].as_str().unwrap()).await;
+        let sent: Value = serde_json::from_str(body["body"].as_str().unwrap())
+            .unwrap_or_else(|error| panic!("{title:?}: {error}: {row}"));
+        assert_eq!(sent["text"], title);
+        let html = sent["html"].as_str().unwrap();
+        let inside = html
+            .strip_prefix("<p>")
+            .unwrap()
+            .strip_suffix("</p>")
+            .unwrap();
+        assert!(!inside.contains(['<', '>', '"']), "{html}");
+        let read = inside
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
+            .replace("&quot;", "\"")
+            .replace("&#x27;", "'")
+            .replace("&#x2f;", "/")
+            .replace("&amp;", "&");
+        assert_eq!(read, title);
+    }
 }

@@ -39,7 +39,7 @@ fn parts(url: &str) -> (SocketAddr, String) {
 /// Opens the consent page; where Google sends the browser back to.
 async fn consent_page(begun: &Value) -> String {
     let answer = get(begun["authorizationUrl"].as_str().unwrap()).await;
-    answer.is(302);
+    answer.is(303);
     answer.header("location").to_owned()
 }
 
@@ -195,7 +195,8 @@ async fn one_sign_in_in_the_browser_and_entries_are_written() {
     let made = create(&shop, &haircut()).await;
     assert_eq!(made["success"], true, "{made}");
     let id = made["eventId"].as_str().unwrap();
-    assert!(made["htmlLink"].as_str().unwrap().starts_with("https://"));
+    let link = format!("{}/calendar/event?eid={id}", google.url());
+    assert_eq!(made["htmlLink"], link);
     let entry = google.entry("primary", id).unwrap();
     assert_eq!(entry["summary"], "Haircut");
     assert_eq!(
@@ -997,6 +998,210 @@ async fn what_is_gone_already_is_no_failure() {
 }
 
 #[tokio::test]
+async fn an_entry_that_was_deleted_elsewhere_is_restored_when_it_is_made_again() {
+    let (shop, google) = connected().await;
+    let entry = with(haircut(), json!({"idempotencyKey": "booking-7"}));
+    let id = made(&shop, &entry).await;
+    // Deleted in Google Calendar: its id stays taken.
+    google.change("primary", &id, json!({"status": "cancelled"}));
+    assert!(google.entries("primary").is_empty());
+    // The workspace asks for the same entry once more, as an import of the same bookings does.
+    let rows = shop.deliveries("channel=calendar").await;
+    let again = json!({"filter": {"channel": "calendar"}});
+    let replayed = shop
+        .full
+        .post("/api/deliveries/replay", &again)
+        .await
+        .json();
+    assert_eq!(replayed["queued"], rows.len(), "{replayed}");
+    all_through(&shop, 2).await;
+    let restored = google.entry("primary", &id).unwrap();
+    assert_eq!(restored["status"], "confirmed", "{restored}");
+    assert_eq!(restored["summary"], "Haircut");
+    assert_eq!(google.entries("primary").len(), 1, "restored, not doubled");
+}
+
+#[tokio::test]
+async fn the_end_of_a_project_in_testing_is_said_in_words_with_its_date() {
+    const DAY: i64 = 86_400_000;
+    for (days, is_testing) in [(7, true), (3, false)] {
+        let (shop, google) = connected_with(Shop::alone().await).await;
+        made(&shop, &haircut()).await;
+        // So long ago the owner signed in; the access token is in memory only.
+        let home = shop.serve.home().path();
+        let db = rusqlite::Connection::open(home.join("signalbox.db")).unwrap();
+        db.busy_timeout(PATIENCE).unwrap();
+        let settings: String = db
+            .query_row(
+                "SELECT settings FROM integrations WHERE kind = 'calendar'",
+                [],
+                |r| r.get(0),
+            )
+            .unwrap();
+        let mut settings: Value = serde_json::from_str(&settings).unwrap();
+        let connected = &mut settings["connectedAt"];
+        let now: jiff::Timestamp = jiff::Timestamp::now();
+        let then = jiff::Timestamp::from_millisecond(now.as_millisecond() - days * DAY).unwrap();
+        *connected = match connected {
+            Value::String(_) => then.to_string().into(),
+            _ => then.as_millisecond().into(),
+        };
+        db.execute(
+            "UPDATE integrations SET settings = ? WHERE kind = 'calendar'",
+            [settings.to_string()],
+        )
+        .unwrap();
+        drop(db);
+        let shop = tokio::task::spawn_blocking(move || shop.restart(true))
+            .await
+            .unwrap();
+        google.withdraw();
+        let held = create(&shop, &haircut()).await;
+        assert_eq!(held["code"], "sign_in_expired", "{held}");
+        let problem = shop.full.get("/api/problems").await.is(200)["problems"][0].clone();
+        let said = problem["title"].as_str().unwrap();
+        assert_eq!(said.contains("after seven days"), is_testing, "{said}");
+        if is_testing {
+            let day = now.strftime("%-d").to_string();
+            assert!(said.contains("Testing") && said.contains(&day), "{said}");
+        }
+        assert_eq!(problem["actions"][0], "reconnect", "{problem}");
+        let stands = sign_in(&shop, &client(&google)).await;
+        assert_eq!(stands["status"], "connected", "{stands}");
+        all_through(&shop, 2).await;
+        assert_eq!(google.entries("primary").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn what_is_known_of_entries_long_over_goes_with_the_texts() {
+    let (shop, google) = connected_with(Shop::alone().await).await;
+    let over = made(&shop, &haircut()).await;
+    let waited_for = made(&shop, &haircut()).await;
+    let to_come = made(&shop, &haircut()).await;
+    google.withdraw();
+    google.expire_access_tokens(3599);
+    let held = patch(&shop, &waited_for, &json!({"title": "Colour"})).await;
+    assert_eq!(held["code"], "sign_in_expired", "{held}");
+    let path = shop.serve.home().path().join("signalbox.db");
+    let db = rusqlite::Connection::open(path).unwrap();
+    db.busy_timeout(PATIENCE).unwrap();
+    let long_ago = jiff::Timestamp::now().as_millisecond() - 400 * 86_400_000;
+    db.execute(
+        "UPDATE calendar_entries SET starts_at = ? WHERE entry_id <> ?",
+        rusqlite::params![long_ago, to_come],
+    )
+    .unwrap();
+    let known = || -> Vec<String> {
+        let mut rows = db.prepare("SELECT entry_id FROM calendar_entries").unwrap();
+        let all = rows.query_map([], |r| r.get(0)).unwrap();
+        all.map(Result::unwrap).collect()
+    };
+    for (dry_run, left) in [(true, 3), (false, 2)] {
+        let asked = json!({"dryRun": dry_run});
+        let done = shop
+            .full
+            .post("/api/settings/clean-up", &asked)
+            .await
+            .is(200);
+        assert_eq!(done["calendarEntries"], 1, "{done}");
+        assert_eq!(known().len(), left);
+    }
+    assert!(!known().contains(&over));
+    assert_eq!(
+        google.entries("primary").len(),
+        3,
+        "they stay in the calendar"
+    );
+}
+
+#[tokio::test]
+async fn the_header_idempotency_key_stands_for_the_member_on_every_direct_send() {
+    let (shop, google) = connected().await;
+    let sendgrid = signalbox_practice::SendGrid::start(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let twilio = signalbox_practice::Twilio::start(([127, 0, 0, 1], 0))
+        .await
+        .unwrap();
+    let number = signalbox_practice::Twilio::NUMBER;
+    for (kind, setup) in [
+        (
+            "email",
+            json!({"apiKey": "SG.practice.works", "fromEmail": "info@shop.example", "apiBaseUrl": sendgrid.url()}),
+        ),
+        (
+            "sms",
+            json!({"accountSid": signalbox_practice::Twilio::ACCOUNT, "authToken": signalbox_practice::Twilio::TOKEN, "fromNumber": number, "apiBaseUrl": twilio.url()}),
+        ),
+    ] {
+        shop.full
+            .post(&format!("/api/integrations/{kind}"), &setup)
+            .await
+            .is(200);
+    }
+    let id = made(&shop, &haircut()).await;
+    let entry = format!("{EVENTS}/{id}");
+    for (method, path, body, other) in [
+        (
+            http::Method::POST,
+            "/api/email/send",
+            json!({"to": "maria@example.com", "subject": "s", "text": "t"}),
+            ("text", "u"),
+        ),
+        (
+            http::Method::POST,
+            "/api/sms/send",
+            json!({"to": number, "message": "m"}),
+            ("message", "n"),
+        ),
+        (http::Method::POST, EVENTS, haircut(), ("title", "Colour")),
+        (
+            http::Method::PATCH,
+            entry.as_str(),
+            json!({"title": "Cut"}),
+            ("title", "Colour"),
+        ),
+    ] {
+        let give = async |key: &str, body: &Value| {
+            let headers = [
+                ("content-type", "application/json"),
+                ("idempotency-key", key),
+            ];
+            shop.full
+                .send(
+                    method.clone(),
+                    path,
+                    &headers,
+                    Some(body.to_string().into()),
+                )
+                .await
+        };
+        let first = give("once", &body).await.is(200);
+        assert_eq!(
+            (&first["success"], &first["duplicate"]),
+            (&json!(true), &json!(false)),
+            "{first}"
+        );
+        let second = give("once", &body).await.is(200);
+        assert_eq!(
+            (&second["deliveryId"], &second["duplicate"]),
+            (&first["deliveryId"], &json!(true)),
+            "{second}"
+        );
+        let mut another = body.clone();
+        another[other.0] = other.1.into();
+        give("once", &another).await.is_problem(422);
+        let both = with(body.clone(), json!({"idempotencyKey": "twice"}));
+        give("once", &both).await.names_field("idempotencyKey");
+        give("twice", &both).await.is(200);
+        give("", &body).await.names_field("idempotencyKey");
+    }
+    assert_eq!((sendgrid.emails().len(), twilio.texts().len()), (2, 2));
+    assert_eq!(google.entries("primary").len(), 3);
+}
+
+#[tokio::test]
 async fn limits_are_waited_for_and_a_lost_calendar_needs_the_owner() {
     let (shop, google) = connected().await;
     let path = "/calendar/v3/calendars/primary/events";
@@ -1034,6 +1239,19 @@ async fn limits_are_waited_for_and_a_lost_calendar_needs_the_owner() {
         "{answer}"
     );
     assert_eq!(standing(&shop).await["state"]["word"], "Needs you, 3 held");
+    let problem = shop.full.get("/api/problems").await.is(200)["problems"][0].clone();
+    assert_eq!(
+        problem["actions"],
+        json!(["choose_calendar", "release", "told_them", "dismiss"]),
+        "{problem}"
+    );
+    let path = format!("/api/problems/{}/resolve", problem["id"].as_str().unwrap());
+    let choose = json!({"action": "choose_calendar"});
+    let where_to = shop.full.post(&path, &choose).await.is_problem(409);
+    assert!(
+        where_to["detail"].as_str().unwrap().contains("calendars"),
+        "{where_to}"
+    );
     let chosen = shop
         .full
         .patch(

@@ -9,7 +9,10 @@ use signalbox_tests::{Answer, Shop, say, vectors};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::spreadsheet::{self, has_formula};
+
 const HEAD: &str = "id,createdAt,channel,eventType,subject,recipient,status,statusReason,attempts,statusCode,error,finishedAt";
+const SUBJECT_COLUMN: usize = 4;
 /// The longest subject, in bytes.
 const SUBJECT: usize = 255;
 
@@ -150,9 +153,19 @@ async fn naughty_strings_come_out_as_they_went_in_and_no_cell_begins_a_formula()
         "'=1+1 has trouble of its own and answered 500."
     );
     say(&format!(
-        "{} naughty subjects, {saved} of them with an apostrophe; no spreadsheet was opened",
+        "{} naughty subjects, {saved} of them with an apostrophe",
         subjects.len()
     ));
+    let Some(opened) = spreadsheet::opened(&table.body) else {
+        return;
+    };
+    assert!(!has_formula(&opened.document), "a cell reckons");
+    assert_eq!(opened.rows.len(), subjects.len());
+    for (row, subject) in opened.rows.iter().zip(&subjects) {
+        // A cell there has one kind of line ends, and no end of a C string.
+        let subject = subject.replace("\r\n", "\n").replace('\0', "");
+        assert_eq!(undone(&row[SUBJECT_COLUMN]), subject);
+    }
 }
 
 #[tokio::test]

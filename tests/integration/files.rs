@@ -5,7 +5,7 @@ use std::net::TcpStream;
 
 use base64::Engine;
 use serde_json::json;
-use signalbox_practice::{Fault, SendGrid, Step};
+use signalbox_practice::{Fault, SendGrid, Step, Storage};
 use signalbox_tests::{Bucket, Home, PATIENCE, Shop, form, say, vectors};
 
 const MIB: usize = 1024 * 1024;
@@ -596,6 +596,92 @@ async fn whoever_goes_away_in_the_middle_leaves_nothing_in_the_bucket() {
     };
     let gone = tokio::time::timeout(PATIENCE, gone).await;
     assert!(gone.is_ok(), "{:?}", bucket.left_over());
+}
+
+#[tokio::test]
+async fn parts_of_a_file_that_a_crash_cut_off_are_taken_away_at_the_next_start() {
+    let (shop, bucket) = (Shop::alone().await, Bucket::open().await);
+    bucket.connect(&shop).await;
+    // Somebody else's, which is nobody's business.
+    let theirs = bucket.folder.path().join(".upload-theirs");
+    std::fs::write(&theirs, "theirs").expect("a file");
+    bucket.storage.misbehave(
+        Step::Part,
+        [vec![Fault::None], vec![Fault::Hang; 9]].concat(),
+    );
+    let (full, body) = (
+        shop.full.clone(),
+        form(&[], "large.bin", &bytes(40 * MIB), &[]),
+    );
+    let uploading = tokio::spawn(async move {
+        let kind = [("content-type", "multipart/form-data; boundary=b0undary")];
+        full.attempt(http::Method::POST, "/api/files", &kind, Some(body))
+            .await
+    });
+    while bucket.storage.count(Step::Part) < 2 {
+        tokio::task::yield_now().await;
+    }
+    let began = bucket.left_over().len();
+    assert!(began > 1, "some of it lies there");
+    bucket.storage.misbehave(Step::Part, []);
+    let shop = tokio::task::spawn_blocking(move || shop.restart(true))
+        .await
+        .expect("it starts again");
+    let _ = uploading.await;
+    let gone = async {
+        while bucket.left_over() != [".upload-theirs"] {
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = tokio::time::timeout(PATIENCE, gone).await;
+    assert!(gone.is_ok(), "{:?}", bucket.left_over());
+    assert_eq!(bucket.storage.count(Step::Abort), 1);
+    assert!(bucket.files().is_empty());
+    // Done once, and files are stored as ever.
+    shop.store("small.txt", b"small").await;
+    let shop = tokio::task::spawn_blocking(move || shop.restart(true))
+        .await
+        .expect("it starts again");
+    shop.store("large.bin", &bytes(17 * MIB)).await;
+    assert_eq!(bucket.storage.count(Step::Abort), 1);
+    assert_eq!(bucket.left_over(), [".upload-theirs"]);
+}
+
+#[tokio::test]
+async fn parts_whose_id_never_came_back_are_found_by_their_key() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let storage = Storage::start(([127, 0, 0, 1], 0), folder.path())
+        .await
+        .expect("a port");
+    let shop = Shop::alone().await;
+    let setup = json!({
+        "accessKeyId": "any", "secretAccessKey": "any", "bucketName": "shop-files", "region": "eu",
+        "endpoint": storage.url(), "pathStyle": true, "allowPrivateNetwork": true,
+    });
+    let saved = shop
+        .full
+        .post("/api/integrations/storage", &setup)
+        .await
+        .is(200);
+    assert_eq!(saved["success"], true, "{saved}");
+    let left = || std::fs::read_dir(folder.path().join(".parts")).map_or(0, Iterator::count);
+    storage.misbehave(Step::Begin, vec![Fault::AnswerLost; 3]);
+    let lost = shop
+        .hand_in(form(&[], "large.bin", &bytes(20 * MIB), &[]))
+        .await
+        .is(200);
+    assert_eq!(lost["success"], false, "{lost}");
+    assert_eq!(left(), 3, "each try began one");
+    let _shop = tokio::task::spawn_blocking(move || shop.restart(false))
+        .await
+        .expect("it starts again");
+    let gone = async {
+        while left() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let gone = tokio::time::timeout(PATIENCE, gone).await;
+    assert!(gone.is_ok(), "{} are left", left());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,7 +10,9 @@
 )]
 
 mod automations;
+mod bookings;
 mod calendar;
+mod canary;
 mod certificates;
 mod cli;
 mod deliveries;
@@ -24,13 +26,16 @@ mod headers;
 mod history;
 mod judges;
 mod kit;
+mod practice;
 mod problems;
 mod replays;
 mod retries;
 mod rotation;
+mod salon;
 mod search;
 mod settings;
 mod sms;
+mod spreadsheet;
 mod storage;
 mod vectors;
 mod webhooks;

@@ -1,9 +1,9 @@
 //! Many at once, again: counted before, sent in order, stopped, gone on with after a restart.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use signalbox_practice::{Behaviour, Receiver};
+use signalbox_practice::{Behaviour, Receiver, Twilio};
 use signalbox_tests::{PATIENCE, Shop, pss_kib, say};
 
 async fn receiver() -> Receiver {
@@ -298,7 +298,7 @@ async fn a_replay_that_cannot_be_is_refused_with_the_field_that_is_wrong() {
     let shop = Shop::open().await;
     for (request, path) in [
         (json!({}), "filter"),
-        (json!({"filter": {}, "content": "current"}), "content"),
+        (json!({"filter": {}, "content": "newest"}), "content"),
         (json!({"filter": {}, "perMinute": 0}), "perMinute"),
         (json!({"filter": {}, "perMinute": 6001}), "perMinute"),
         (json!({"filter": {"limit": 5}}), "filter.limit"),
@@ -500,4 +500,152 @@ async fn a_hundred_thousand_are_counted_within_moments_and_queued_at_flat_memory
     ));
     assert!(answered.as_secs() < 20, "{answered:?}");
     assert!(grown < 16 * 1024, "{grown} KiB more than before");
+}
+
+#[tokio::test]
+async fn a_replay_looks_whether_its_service_is_there_and_leaves_out_who_answered_stop() {
+    let twilio = Twilio::start(([127, 0, 0, 1], 0)).await.unwrap();
+    let shop = Shop::open().await;
+    let account = json!({
+        "accountSid": Twilio::ACCOUNT, "authToken": Twilio::TOKEN,
+        "fromNumber": Twilio::NUMBER, "apiBaseUrl": twilio.url(),
+    });
+    let path = "/api/integrations/sms";
+    shop.full.post(path, &account).await.is(200);
+    for to in ["+15005550004", "+436641234567"] {
+        let text = json!({"to": to, "message": "See you on Friday"});
+        shop.full.post("/api/sms/send", &text).await.is(200);
+    }
+    let ended = async || {
+        let ended = shop.deliveries("channel=sms&status=success,failed").await;
+        (ended.len() == 2).then_some(())
+    };
+    let both = shop.full.changes().await.until(ended).await;
+    both.expect("one is on the phone, one was answered by STOP");
+
+    let texts = |dry: bool| json!({"filter": {"channel": "sms"}, "dryRun": dry});
+    let is = async |queued: u64, left: &[(&str, u64)]| {
+        let left: Vec<_> = left
+            .iter()
+            .map(|(why, n)| ((*why).to_owned(), *n))
+            .collect();
+        let dry = replay(&shop, texts(true)).await;
+        assert_eq!(counted(&dry), (2, queued, left.clone()), "{dry}");
+        left
+    };
+    for (switched, reason) in [
+        (json!({"isActive": false, "whenPaused": "skip"}), "disabled"),
+        (json!(null), "not_configured"),
+    ] {
+        match &switched {
+            Value::Null => shop.full.delete(path).await.is(200),
+            switched => shop.full.patch(path, switched).await.is(200),
+        };
+        let left = is(0, &[(reason, 2)]).await;
+        let run = replay(&shop, texts(false)).await;
+        assert_eq!(counted(&run), (2, 0, left), "{run}");
+        assert_eq!(run["replayId"], Value::Null);
+        assert_eq!(run["sentence"], "Nothing of this can be sent again.");
+    }
+    shop.full.post(path, &account).await.is(200);
+    let hold = json!({"isActive": false, "whenPaused": "hold"});
+    shop.full.patch(path, &hold).await.is(200);
+    let left = is(1, &[("answered_stop", 1)]).await;
+    let run = replay(&shop, texts(false)).await;
+    assert_eq!(counted(&run), (2, 1, left), "{run}");
+    let held = async || {
+        let held = shop.deliveries("status=held&statusReason=paused").await;
+        (held.len() == 1).then_some(())
+    };
+    let held = shop.full.changes().await.until(held).await;
+    held.expect("it waits from the start, for texts are paused");
+    shop.full
+        .patch(path, &json!({"isActive": true}))
+        .await
+        .is(200);
+    replay_when(&shop, &run["replayId"], |r| r["sent"] == 1).await;
+    let to: Vec<_> = twilio.texts().into_iter().map(|text| text.to).collect();
+    assert_eq!(to, ["+436641234567", "+436641234567"]);
+}
+
+#[tokio::test]
+async fn a_card_lists_what_it_would_send_and_not_what_was_sent_again_since() {
+    let (shop, receiver) = (Shop::alone().await, receiver().await);
+    shop.webhook_with(&receiver.url(), json!({"retryAttempts": 0}))
+        .await;
+    receiver.behave(Behaviour::Status(500));
+    for number in 0..3 {
+        let data = format!(r#"{{"bookingId":"b{number}"}}"#);
+        let event = shop.event("booking.created", &data).await;
+        shop.delivery_is(&event, "failed").await;
+    }
+    let failed = json!({"filter": {"status": "failed"}});
+    let again = replay(&shop, failed).await;
+    replay_when(&shop, &again["replayId"], |r| r["failed"] == 3).await;
+    card_lists_the_newest(&shop).await;
+    // What stands in the search index is the same.
+    card_lists_the_newest(&shop.restart(false)).await;
+}
+
+async fn card_lists_the_newest(shop: &Shop) {
+    let problems = shop.full.get("/api/problems").await.is(200);
+    let card = &problems["problems"][0];
+    assert_eq!(card["failed"], 3, "{card}");
+    assert_eq!(card["filter"]["statusReason"], "none");
+    let members = card["filter"].as_object().unwrap().iter();
+    let query: Vec<_> = members
+        .map(|(name, value)| format!("{name}={value}").replace('"', ""))
+        .collect();
+    let shown = shop.deliveries(&query.join("&")).await;
+    assert_eq!(shown.len(), 3);
+    assert!(shown.iter().all(|row| row["replayOf"] != Value::Null));
+    let replayed = shop.deliveries("statusReason=replayed").await;
+    assert_eq!(replayed.len(), 3);
+    assert!(replayed.iter().all(|row| row["replayOf"] == Value::Null));
+    let both = shop.deliveries("statusReason=replayed,none").await;
+    assert_eq!(both.len(), 6);
+    let dry = json!({"filter": card["filter"], "dryRun": true});
+    assert_eq!(counted(&replay(shop, dry).await), (3, 3, vec![]));
+    let wrong = shop.full.get("/api/deliveries?statusReason=weather").await;
+    wrong.names_field("statusReason");
+}
+
+/// Calls that a receiver takes before one that happens while a long replay runs: 48 are claimed
+/// then, and some more end before it is looked at; whatever else is queued comes behind.
+const BEFORE_A_LIVE_ONE: u64 = 48 + 16;
+
+#[tokio::test]
+async fn what_happens_now_does_not_wait_for_what_is_sent_again() {
+    let (shop, receiver) = (Shop::open().await, receiver().await);
+    shop.webhook(&receiver.url()).await;
+    let before = 400;
+    for from in (0..before).step_by(100) {
+        let events: Vec<_> = (from..from + 100)
+            .map(|n| json!({"type": "booking.created", "data": {"bookingId": format!("b{n}")}}))
+            .collect();
+        let path = "/api/events/batch";
+        shop.full.post(path, &json!(events)).await.is(202);
+    }
+    Shop::calls(&receiver, before).await;
+    receiver.behave(Behaviour::Late(Duration::from_millis(40)));
+    let again = replay(&shop, json!({"filter": {"status": "success"}})).await;
+    let sent = |n: u64| move |r: &Value| r["sent"].as_u64() >= Some(n);
+    replay_when(&shop, &again["replayId"], sent(20)).await;
+    let mut waited = Vec::new();
+    for number in 0..3 {
+        let given = receiver.count();
+        let data = format!(r#"{{"bookingId":"live{number}"}}"#);
+        let event = shop.event("booking.created", &data).await;
+        shop.delivery_is(&event, "success").await;
+        let calls = receiver.calls();
+        let live = calls.iter().find(|call| call.body == data.as_bytes());
+        waited.push(live.expect("it was called").number - given - 1);
+    }
+    let left = progress(&shop, &again["replayId"]).await;
+    say(&format!(
+        "Calls sent again before one of now: {waited:?}; {} of 400 waited still.",
+        left["waiting"]
+    ));
+    assert!(waited.iter().all(|n| *n <= BEFORE_A_LIVE_ONE), "{waited:?}");
+    replay_when(&shop, &again["replayId"], sent(before)).await;
 }

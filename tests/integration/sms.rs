@@ -111,6 +111,25 @@ async fn a_text_is_taken_followed_and_known_to_be_on_the_phone() {
 }
 
 #[tokio::test]
+async fn a_text_that_was_handed_in_by_itself_is_part_of_the_customer_s_story() {
+    let twilio = twilio().await;
+    let shop = shop_with(&twilio).await;
+    let booking = json!({"bookingId": "1047", "customer": {"name": "Maria Petersen", "phone": "0664 1234567"}});
+    shop.event("booking.created", &booking.to_string()).await;
+    let sent = send(&shop, MARIA, "See you tomorrow at 14:00.").await;
+    is(&shop, &id(&sent), "success").await;
+    let told = shop.full.get("/api/story?customer=0664%201234567").await;
+    let told = told.is(200);
+    assert_eq!(told["title"], "Maria Petersen");
+    assert_eq!(told["steps"].as_array().map(Vec::len), Some(2), "{told}");
+    let sentence = told["sentence"].as_str().unwrap();
+    assert!(
+        sentence.contains("text accepted") && sentence.contains(", delivered"),
+        "{sentence}"
+    );
+}
+
+#[tokio::test]
 async fn while_it_is_under_way_it_is_accepted_and_not_called_delivered() {
     let twilio = twilio().await;
     let shop = shop_with(&twilio).await;

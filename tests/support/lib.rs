@@ -20,7 +20,7 @@ pub mod vectors;
 
 pub use api::{Answer, Api, Changes, raw_exchange};
 pub use bucket::{Bucket, form};
-pub use process::{cpu_ms, pss_kib};
+pub use process::{cpu_ms, pss_kib, sleeps};
 pub use serve::{Home, Output, Serve, repository, signalctl};
 pub use shop::{Delivery, Shop, Webhook};
 pub use signature::{hex, mac, verify_both};

@@ -12,6 +12,24 @@ pub fn pss_kib(pid: u32) -> u64 {
         .unwrap_or(0)
 }
 
+/// How often the threads of a process have let go of their processor by themselves: each sleep that
+/// ends adds one. With the number of its threads, for one that ends wakes up as well.
+pub fn sleeps(pid: u32) -> (u64, usize) {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task"));
+    let counts: Vec<u64> = tasks
+        .into_iter()
+        .flatten()
+        .filter_map(|task| {
+            let status = fs::read_to_string(task.ok()?.path().join("status")).ok()?;
+            let count = status
+                .lines()
+                .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"))?;
+            count.trim().parse().ok()
+        })
+        .collect();
+    (counts.iter().sum(), counts.len())
+}
+
 /// CPU time of a process so far, user and system, in milliseconds. `task` names one thread of it.
 pub fn cpu_ms(pid: u32, task: Option<u32>) -> u64 {
     let path = match task {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { filterOf, formOf, meant, membersOf } from "../src/state/condition";
+import { filterOf, formOf, meant, membersOf } from "../src/components/condition";
 
 test("a value is a number where it can be one without losing a digit, and text otherwise", () => {
   expect(["50", "-1.5", "0042", "+4915112345678", "12345678901234567890", "true", "null", '"50"', "Maria"].map(meant)).toEqual([50, -1.5, "0042", "+4915112345678", "12345678901234567890", true, null, "50", "Maria"]);

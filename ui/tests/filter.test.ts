@@ -7,8 +7,8 @@ const now = new Date("2026-11-24T10:00:00Z");
 sayTimesOf("Europe/Berlin");
 
 test("every chip of the owner's words is understood", () => {
-  const { filter, rest } = read('status:failed channel:webhook webhook:"Cash desk" type:booking.created subject:1047 since:mon until:today is:test maria', {}, names, true, now);
-  expect(filter).toEqual({ status: "failed", channel: "webhook", webhookId: "whk_1", eventType: "booking.created", subject: "1047", since: "mon", until: "today", test: "true" });
+  const { filter, rest } = read('status:failed reason:none channel:webhook webhook:"Cash desk" type:booking.created subject:1047 since:mon until:today is:test maria', {}, names, true, now);
+  expect(filter).toEqual({ status: "failed", statusReason: "none", channel: "webhook", webhookId: "whk_1", eventType: "booking.created", subject: "1047", since: "mon", until: "today", test: "true" });
   expect(rest).toBe("maria");
 });
 test("a word that is still being typed is no chip yet, and is not looked for", () => {

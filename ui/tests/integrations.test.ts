@@ -6,7 +6,8 @@ import { open, type Ask } from "../src/api/client";
 import { serviceProblems, services } from "../src/api/fixture-integrations";
 import { letter, shown } from "../src/components/letter";
 import Message from "../src/components/Message.svelte";
-import { arrive } from "../src/state/route.svelte";
+import { fetched } from "../src/pages";
+import { arrive, pageOf } from "../src/state/route.svelte";
 
 let asked: Ask[] = [];
 let stop = (): void => {};
@@ -55,6 +56,7 @@ afterEach(() => { cleanup(); stop(); });
 async function see(page: string, day = "good", canUpload = true): Promise<void> {
   engine(day, canUpload);
   await go(page);
+  await fetched(pageOf());
   render(App);
   await screen.findByRole("heading", { level: 1 });
 }

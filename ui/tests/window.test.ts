@@ -3,7 +3,8 @@ import axe from "axe-core";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import App from "../src/App.svelte";
 import { listenTo, open, wayIn, type Ask } from "../src/api/client";
-import { arrive } from "../src/state/route.svelte";
+import { fetched } from "../src/pages";
+import { arrive, pageOf } from "../src/state/route.svelte";
 import type { Changed } from "../src/api/schema";
 
 // A computer that is busy with other things is slow, not broken.
@@ -97,6 +98,7 @@ afterEach(() => { cleanup(); stop(); });
 async function see(page: string): Promise<void> {
   history.replaceState(null, "", `#/${page}`);
   arrive();
+  await fetched(pageOf());
   render(App);
   await screen.findByRole("heading", { level: 1 });
 }
@@ -139,7 +141,7 @@ test("an event is recorded from a sample that was altered, and its fate is told"
   await fireEvent.input(screen.getByLabelText("Booking number"), { target: { value: "1048" } });
   await fireEvent.input(screen.getByLabelText("Name"), { target: { value: "Tom Brandt" } });
   await fireEvent.click(screen.getByRole("button", { name: "Record" }));
-  await screen.findByText("New booking recorded. One receiver is being told.");
+  await screen.findByText("New booking recorded. One delivery is on its way.");
   expect(posted("/api/events")).toMatchObject({ type: "booking.created", data: { bookingId: "1048", price: 85, customer: { name: "Tom Brandt" } } });
   await screen.findByText("Customer, Email");
   expect((await screen.findByRole("link", { name: "Open in Activity" })).getAttribute("href")).toBe("#/activity?eventId=evt_2");

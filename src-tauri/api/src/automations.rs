@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::automations::{
     Automation, AutomationPatch, ChangedAutomation, Draft, NewAutomation, Preview, PreviewRequest,
-    Version,
+    Rehearsal, RehearseRequest, TestRequest, Tested, Version,
 };
 use signalbox_core::ids::AutomationId;
 
@@ -160,6 +160,41 @@ pub(crate) async fn preview_draft(
     request::Json(draft): request::Json<Draft>,
 ) -> Result<Json<Preview>> {
     Ok(Json(hub.preview_draft(caller.workspace, draft).await?))
+}
+
+/// Runs an automation over what happened in a time: how many, to whom, what would be missing, what
+/// differs from what was sent. Nothing is sent.
+#[utoipa::path(
+    post, path = "/api/automations/{id}/rehearse", operation_id = "rehearseAutomation", tag = "automations",
+    params(("id" = String, Path)), request_body = RehearseRequest, responses((status = 200, body = Rehearsal)),
+)]
+pub(crate) async fn rehearse(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<AutomationId>,
+    request::Json(request): request::Json<RehearseRequest>,
+) -> Result<Json<Rehearsal>> {
+    Ok(Json(
+        hub.rehearse_automation(caller.workspace, id, request)
+            .await?,
+    ))
+}
+
+/// Sends what an automation would send, once, to an address of your own. A test that fails is a
+/// result, with status 200.
+#[utoipa::path(
+    post, path = "/api/automations/{id}/test", operation_id = "testAutomation", tag = "automations",
+    params(("id" = String, Path)), request_body = TestRequest, responses((status = 200, body = Tested)),
+)]
+pub(crate) async fn test(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<AutomationId>,
+    request::Json(request): request::Json<TestRequest>,
+) -> Result<Json<Tested>> {
+    Ok(Json(
+        hub.test_automation(caller.workspace, id, request).await?,
+    ))
 }
 
 /// The versions of an automation's texts.

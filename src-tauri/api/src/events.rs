@@ -34,26 +34,7 @@ pub(crate) async fn record(
     headers: HeaderMap,
     request::Json(mut event): request::Json<NewEvent>,
 ) -> Result<(StatusCode, Json<Recorded>)> {
-    if let Some(key) = headers.get("idempotency-key") {
-        let key = key.to_str().map_err(|_| {
-            Problem::field(
-                "idempotencyKey",
-                "invalid",
-                "The header Idempotency-Key has to be plain ASCII.",
-            )
-        })?;
-        match &event.idempotency_key {
-            Some(member) if member != key => {
-                return Err(Problem::field(
-                    "idempotencyKey",
-                    "conflict",
-                    "The header Idempotency-Key and the member idempotencyKey differ; send one of them.",
-                ));
-            }
-            Some(_) => {}
-            None => event.idempotency_key = Some(key.to_owned()),
-        }
-    }
+    request::keyed(&headers, &mut event.idempotency_key)?;
     let recorded = hub
         .record_event(caller.workspace, event, &caller.source)
         .await?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
+use http::HeaderMap;
 use http::StatusCode;
 use http::request::Parts;
 use serde::Serialize;
@@ -16,7 +17,7 @@ use signalbox_core::integrations::{
 };
 
 use crate::problem::{Problem, Result};
-use crate::request::{Caller, MAX_BODY_BYTES, OptionalJson, parse, read};
+use crate::request::{Caller, MAX_BODY_BYTES, OptionalJson, keyed, parse, read};
 
 /// The kind of integration in a path; what is no such kind does not exist.
 pub(crate) struct OfKind(Kind);
@@ -173,15 +174,18 @@ pub(crate) async fn disconnect(
 /// graceful failure with status 200; with `willRetry` it goes on by itself.
 #[utoipa::path(
     post, path = "/api/email/send", operation_id = "sendEmail", tag = "integrations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same as `idempotencyKey`")),
     request_body = email::Message, responses((status = 200, body = EmailSent)),
 )]
 pub(crate) async fn send_email(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<EmailSent>> {
     let bytes = read(body, MAX_BODY_BYTES).await?;
-    let message: email::Message = parse(&bytes)?;
+    let mut message: email::Message = parse(&bytes)?;
+    keyed(&headers, &mut message.idempotency_key)?;
     let request: Box<RawValue> = parse(&bytes)?;
     Ok(Json(
         hub.send_email(caller.workspace, &message, request, &caller.source)
@@ -229,15 +233,18 @@ pub(crate) async fn calendars(
 /// graceful failure with status 200; with `willRetry` it goes on by itself.
 #[utoipa::path(
     post, path = "/api/calendar/events", operation_id = "createCalendarEvent", tag = "integrations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same as `idempotencyKey`")),
     request_body = calendar::Entry, responses((status = 200, body = calendar::EntrySent)),
 )]
 pub(crate) async fn create_entry(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<calendar::EntrySent>> {
     let bytes = read(body, MAX_BODY_BYTES).await?;
-    let entry: calendar::Entry = parse(&bytes)?;
+    let mut entry: calendar::Entry = parse(&bytes)?;
+    keyed(&headers, &mut entry.idempotency_key)?;
     let request: Box<RawValue> = parse(&bytes)?;
     let sent = hub
         .create_calendar_entry(caller.workspace, &entry, request, &caller.source)
@@ -249,16 +256,19 @@ pub(crate) async fn create_entry(
 /// not overwritten.
 #[utoipa::path(
     patch, path = "/api/calendar/events/{eventId}", operation_id = "updateCalendarEvent", tag = "integrations",
-    params(("eventId" = String, Path)), request_body = calendar::EntryPatch, responses((status = 200, body = calendar::EntrySent)),
+    params(("eventId" = String, Path), ("Idempotency-Key" = Option<String>, Header, description = "The same as `idempotencyKey`")),
+    request_body = calendar::EntryPatch, responses((status = 200, body = calendar::EntrySent)),
 )]
 pub(crate) async fn update_entry(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
     Path(entry): Path<String>,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<calendar::EntrySent>> {
     let bytes = read(body, MAX_BODY_BYTES).await?;
-    let patch: calendar::EntryPatch = parse(&bytes)?;
+    let mut patch: calendar::EntryPatch = parse(&bytes)?;
+    keyed(&headers, &mut patch.idempotency_key)?;
     let request: Box<RawValue> = parse(&bytes)?;
     let sent = hub
         .update_calendar_entry(caller.workspace, &entry, &patch, request, &caller.source)

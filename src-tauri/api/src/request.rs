@@ -148,6 +148,35 @@ impl<T: DeserializeOwned + Default> FromRequest<Arc<Hub>> for OptionalJson<T> {
     }
 }
 
+/// Takes the header `Idempotency-Key` for the member of this name.
+///
+/// # Errors
+/// When it is no text, or differs from the member.
+pub(crate) fn keyed(headers: &HeaderMap, member: &mut Option<String>) -> Result<()> {
+    let Some(key) = headers.get("idempotency-key") else {
+        return Ok(());
+    };
+    let key = key.to_str().map_err(|_| {
+        Problem::field(
+            "idempotencyKey",
+            "invalid",
+            "The header Idempotency-Key has to be plain ASCII.",
+        )
+    })?;
+    match member {
+        Some(member) if member != key => Err(Problem::field(
+            "idempotencyKey",
+            "conflict",
+            "The header Idempotency-Key and the member idempotencyKey differ; send one of them.",
+        )),
+        Some(_) => Ok(()),
+        None => {
+            *member = Some(key.to_owned());
+            Ok(())
+        }
+    }
+}
+
 /// Reads JSON: 400 when it is none, 422 with the path when it is not what is expected.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     // Only what fails is read again to find out where.

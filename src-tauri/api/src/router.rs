@@ -72,6 +72,8 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         ))
         .routes(routes!(automations::preview_draft))
         .routes(routes!(automations::preview))
+        .routes(routes!(automations::rehearse))
+        .routes(routes!(automations::test))
         .routes(routes!(automations::versions))
         .routes(routes!(automations::restore))
         .routes(routes!(problems::list))

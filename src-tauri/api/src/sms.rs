@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
+use http::HeaderMap;
 use serde_json::value::RawValue;
 use signalbox_core::Hub;
 use signalbox_core::integrations::sms::{Draft, Message, Preview, SmsSent, SmsStood};
@@ -17,15 +18,18 @@ use crate::request::{self, Caller, MAX_BODY_BYTES, parse, read};
 /// is followed: `GET /api/sms/{sid}`, and `deliveredAt` in the log.
 #[utoipa::path(
     post, path = "/api/sms/send", operation_id = "sendSms", tag = "integrations",
+    params(("Idempotency-Key" = Option<String>, Header, description = "The same as `idempotencyKey`")),
     request_body = Message, responses((status = 200, body = SmsSent)),
 )]
 pub(crate) async fn send(
     State(hub): State<Arc<Hub>>,
     caller: Caller,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<Json<SmsSent>> {
     let bytes = read(body, MAX_BODY_BYTES).await?;
-    let message: Message = parse(&bytes)?;
+    let mut message: Message = parse(&bytes)?;
+    request::keyed(&headers, &mut message.idempotency_key)?;
     let request: Box<RawValue> = parse(&bytes)?;
     Ok(Json(
         hub.send_sms(caller.workspace, &message, request, &caller.source)

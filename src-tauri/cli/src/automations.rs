@@ -87,6 +87,17 @@ pub(crate) enum Command {
         #[command(flatten)]
         event: Event,
     },
+    /// Run an automation over what happened in a time, and say what would be sent; nothing is
+    Rehearse {
+        /// Its name or id
+        automation: String,
+        /// Events recorded at this time or later
+        #[arg(long, value_name = "TIME")]
+        since: String,
+        /// And before this; without it until now
+        #[arg(long, value_name = "TIME")]
+        until: Option<String>,
+    },
     /// Remove an automation; its log stays
     Remove {
         /// Its name or id
@@ -145,6 +156,21 @@ impl Command {
                     .send(Method::POST, &format!("{LIST}/{id}/preview"), &request)
                     .await?;
                 screen.facts(&preview, &previewed(&preview));
+            }
+            Self::Rehearse {
+                automation,
+                since,
+                until,
+            } => {
+                let id = id_of(door, LIST, "automations", &automation).await?;
+                let mut request = json!({ "since": since });
+                if let (Some(until), Some(members)) = (until, request.as_object_mut()) {
+                    members.insert("until".to_owned(), until.into());
+                }
+                let rehearsal = door
+                    .send(Method::POST, &format!("{LIST}/{id}/rehearse"), &request)
+                    .await?;
+                screen.facts(&rehearsal, &rehearsed(&rehearsal));
             }
             Self::Remove { automation } => {
                 let id = id_of(door, LIST, "automations", &automation).await?;
@@ -238,6 +264,35 @@ fn previewed(preview: &Value) -> Vec<(&'static str, String)> {
         facts.push((
             "request",
             serde_json::to_string_pretty(request).unwrap_or_default(),
+        ));
+    }
+    facts
+}
+
+fn rehearsed(rehearsal: &Value) -> Vec<(&'static str, String)> {
+    let rows = |name: &str| {
+        rehearsal
+            .get(name)
+            .and_then(Value::as_array)
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    };
+    let mut facts = vec![("", plain(rehearsal, "sentence"))];
+    for missing in rows("missing") {
+        facts.push((
+            "missing",
+            format!("{} ({})", plain(missing, "name"), plain(missing, "count")),
+        ));
+    }
+    for sample in rows("samples") {
+        facts.push((
+            "sample",
+            format!(
+                "{} {}: {}",
+                moment(sample, "at"),
+                plain(sample, "what"),
+                plain(sample, "sentence")
+            ),
         ));
     }
     facts

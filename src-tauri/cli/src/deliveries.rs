@@ -27,6 +27,9 @@ pub(crate) struct Which {
     /// pending, sending, held, success, failed, unknown, skipped, cancelled; several with commas
     #[arg(long)]
     status: Option<String>,
+    /// Why it stands so: offline, paused, replayed, none …; several with commas
+    #[arg(long)]
+    reason: Option<String>,
     /// Words that all stand in recipient, subject, payload, response or error
     #[arg(long, value_name = "WORDS")]
     q: Option<String>,
@@ -258,6 +261,7 @@ impl Which {
         };
         Ok(vec![
             ("status", self.status),
+            ("statusReason", self.reason),
             ("q", self.q),
             ("channel", self.channel),
             ("webhookId", webhook),

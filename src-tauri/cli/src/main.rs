@@ -67,6 +67,8 @@ struct Everywhere {
 enum Command {
     /// Run the engine and its API without a window
     Serve(serve::Serve),
+    /// Run the engine on a practice workspace, whose services are stand-ins on this computer
+    Practice(serve::Practise),
     /// Workspaces: one business each
     #[command(subcommand)]
     Workspace(workspaces::Command),
@@ -129,6 +131,8 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .max_blocking_threads(16)
+        // Longer than from one look around to the next: a thread that ends wakes up for that.
+        .thread_keep_alive(std::time::Duration::from_secs(60))
         .thread_name("signalctl")
         .enable_all()
         .build();
@@ -165,6 +169,7 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
             return Ok(Ended::Done);
         }
         Command::Serve(serve) => return serve.run(home).await,
+        Command::Practice(practise) => return practise.run(home).await,
         Command::Listen(listen) => return listen.run(screen).await,
         _ => {}
     }
@@ -187,7 +192,9 @@ async fn run(arguments: Arguments, screen: Screen) -> Result<Ended, Failed> {
         Command::CleanUp(clean_up) => clean_up.run(&door, screen).await,
         Command::Sms(command) => command.run(&door, screen).await,
         Command::Doctor => doctor::run(&door, screen).await,
-        Command::Openapi | Command::Serve(_) | Command::Listen(_) => Ok(Ended::Done),
+        Command::Openapi | Command::Serve(_) | Command::Practice(_) | Command::Listen(_) => {
+            Ok(Ended::Done)
+        }
     };
     door.close().await;
     ended

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use signalbox_api::{DEFAULT_PORT, ServeOptions, Server, edge};
 use signalbox_core::Hub;
-use signalbox_practice::{Receiver, Storage};
+use signalbox_practice::Practice;
 
 use crate::said::{Ended, Failed, Screen};
 
@@ -18,9 +18,29 @@ pub(crate) struct Serve {
     /// Serve the window for a browser, from the folder of its build
     #[arg(long, value_name = "DIR")]
     ui: Option<PathBuf>,
-    /// Open a practice workspace whose receiver and storage are in this process
+    /// Open a practice workspace whose services are stand-ins in this process
     #[arg(long)]
     practice: bool,
+}
+
+/// Run the engine on a practice workspace, whose services are stand-ins on this computer
+#[derive(Args)]
+pub(crate) struct Practise {
+    /// The port; 0 picks a free one
+    #[arg(long, default_value_t = DEFAULT_PORT)]
+    port: u16,
+    /// Serve the window for a browser, from the folder of its build
+    #[arg(long, value_name = "DIR")]
+    ui: Option<PathBuf>,
+}
+
+impl Practise {
+    /// As `serve --practice` does.
+    pub(crate) async fn run(self, home: Option<PathBuf>) -> Result<Ended, Failed> {
+        let Self { port, ui } = self;
+        let practice = true;
+        Serve { port, ui, practice }.run(home).await
+    }
 }
 
 impl Serve {
@@ -53,26 +73,19 @@ impl Serve {
         }
         .await;
         hub.stop().await;
-        if let Some((receiver, storage)) = served? {
-            receiver.stop().await;
-            storage.stop().await;
+        if let Some(practice) = served? {
+            practice.stop().await;
         }
         Ok(Ended::Done)
     }
 }
 
-async fn open_practice(hub: &Hub) -> Result<(Receiver, Storage), Failed> {
-    let receiver = Receiver::start(([127, 0, 0, 1], 0))
+async fn open_practice(hub: &Hub) -> Result<Practice, Failed> {
+    let practice = Practice::start(&hub.practice_files())
         .await
-        .map_err(|error| {
-            Failed::said(format!("The practice receiver could not start: {error}."))
-        })?;
-    let storage = Storage::start(([127, 0, 0, 1], 0), &hub.practice_files())
-        .await
-        .map_err(|error| Failed::said(format!("The practice storage could not start: {error}.")))?;
-    let workspace = hub.open_practice(&receiver.url()).await?;
-    hub.practise_storage(workspace, &storage.url()).await?;
-    Ok((receiver, storage))
+        .map_err(|error| Failed::said(format!("The stand-ins could not start: {error}.")))?;
+    hub.open_practice(practice.setup()).await?;
+    Ok(practice)
 }
 
 /// Ends when the process is told to: SIGTERM, SIGINT.

@@ -8,7 +8,9 @@ CREATE TABLE workspaces (
   quiet_hours   TEXT CHECK (json_valid(quiet_hours)),
   -- How many messages an automation may send in ten minutes.
   message_limit INTEGER NOT NULL DEFAULT 50,
-  created_at INTEGER NOT NULL
+  created_at INTEGER NOT NULL,
+  -- The one to try things out in: nothing of it leaves this computer.
+  is_practice INTEGER NOT NULL DEFAULT 0 CHECK (is_practice IN (0, 1))
 ) STRICT;
 
 CREATE TABLE settings (
@@ -206,7 +208,8 @@ CREATE TABLE deliveries (
   CHECK ((status = 'sending') = (lease IS NOT NULL OR check_at IS NOT NULL)),
   CHECK ((status = 'sending' OR status = 'pending' OR status = 'held' OR status = 'unknown') = (finished_at IS NULL))
 ) STRICT;
-CREATE INDEX deliveries_due ON deliveries (endpoint, due_at, seq) WHERE status = 'pending';
+-- What is sent again comes after what happens now.
+CREATE INDEX deliveries_due ON deliveries (endpoint, (replay IS NOT NULL), due_at, seq) WHERE status = 'pending';
 CREATE INDEX deliveries_by_provider_id ON deliveries (endpoint, provider_id) WHERE provider_id IS NOT NULL;
 CREATE INDEX deliveries_to_check ON deliveries (check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX deliveries_open ON deliveries (endpoint, subject, seq, not_before)
@@ -261,6 +264,8 @@ CREATE TABLE replays (
   id           TEXT NOT NULL UNIQUE,
   workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
   filter       TEXT NOT NULL CHECK (json_valid(filter)),
+  -- The same bytes as the first time, or texts made anew.
+  content      TEXT NOT NULL CHECK (content IN ('original', 'current')),
   -- Rows above it were not there when it began; those up to the position have had their turn.
   bound        INTEGER NOT NULL,
   position     INTEGER NOT NULL DEFAULT 0,
@@ -289,6 +294,17 @@ CREATE TABLE calendar_entries (
   PRIMARY KEY (workspace_id, entry_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX calendar_entries_next ON calendar_entries (workspace_id, starts_at);
+
+-- Files that a storage gets in parts, until it has them whole: whoever began one and died left its parts there.
+CREATE TABLE unfinished_uploads (
+  workspace_id TEXT NOT NULL REFERENCES workspaces (id) ON DELETE CASCADE,
+  key          TEXT NOT NULL,
+  bucket       TEXT NOT NULL,
+  -- Unknown from before the storage is asked until it has answered.
+  upload_id    TEXT,
+  process      TEXT NOT NULL,
+  PRIMARY KEY (workspace_id, key)
+) STRICT, WITHOUT ROWID;
 
 -- What ended, per endpoint and quarter of an hour: every zone's days begin on one.
 CREATE TABLE tallies (

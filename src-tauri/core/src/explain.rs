@@ -338,6 +338,12 @@ pub fn delivery(
     }
 }
 
+/// Why something that got through came late: there was no internet meanwhile.
+#[must_use]
+pub fn was_offline(since: &str, until: &str) -> String {
+    format!("There was no internet from {since} to {until}. It waited here and went out by itself.")
+}
+
 /// "1 call", "3 calls".
 #[must_use]
 pub fn count(n: u64, one: &str, many: &str) -> String {

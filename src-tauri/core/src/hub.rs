@@ -46,6 +46,10 @@ pub struct Hub {
     pub(crate) access: calendar::access::Access,
     pub(crate) sign_ins: calendar::sign_in::Flows,
     pub(crate) seen: Seen,
+    /// The stand-ins of practice mode, while it runs.
+    pub(crate) practice: std::sync::OnceLock<crate::practice::Practice>,
+    /// Tells what this process began from what an earlier one did.
+    pub(crate) process: String,
     changes: Changes,
     pub(crate) automations: Arc<automations::known::Known>,
     declared: Mutex<HashMap<WorkspaceId, Arc<BTreeMap<String, EventType>>>>,
@@ -125,6 +129,8 @@ impl Hub {
             access: calendar::access::Access::default(),
             sign_ins: calendar::sign_in::Flows::default(),
             seen: Seen::default(),
+            practice: std::sync::OnceLock::new(),
+            process: uuid::Uuid::now_v7().to_string(),
             changes,
             automations: Arc::default(),
             declared: Mutex::default(),
@@ -156,6 +162,7 @@ impl Hub {
                         quiet_hours: None,
                         message_limit: automations::USUAL_LIMIT,
                         created_at: now,
+                        is_practice: false,
                     };
                     db::workspaces::insert(tx.conn(), &first)?;
                     automations::starter::arrive(tx.conn(), first.id, now)?;
@@ -179,6 +186,7 @@ impl Hub {
                 self.clone(),
                 stopped.clone(),
             )),
+            tokio::spawn(tidy_up(self.clone(), stopped.clone())),
             tokio::spawn(crate::retention::run(self.clone(), stopped)),
         ];
         *running = Some(Running {
@@ -325,6 +333,14 @@ impl Hub {
             )
         };
         Ok(vec![database, secrets, network])
+    }
+}
+
+/// Sees to what the last process left elsewhere, unless this one ends.
+async fn tidy_up(hub: Arc<Hub>, mut stopped: watch::Receiver<bool>) {
+    tokio::select! {
+        () = hub.take_orphans_away() => {}
+        _ = stopped.changed() => {}
     }
 }
 

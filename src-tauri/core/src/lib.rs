@@ -23,6 +23,7 @@ pub mod ids;
 pub mod integrations;
 pub mod outbox;
 pub mod outcome;
+mod practice;
 pub mod problems;
 mod receivers;
 pub mod retention;

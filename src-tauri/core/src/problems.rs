@@ -4,8 +4,10 @@
 //! cause is. Kept is only what was dismissed, which stays away until the cause happens anew, and
 //! for a week what was solved.
 
+mod automation;
 mod integration;
 mod resolve;
+pub(crate) use automation::AutomationFacts;
 pub(crate) use integration::IntegrationFacts;
 pub(crate) use resolve::{facts, open};
 
@@ -15,9 +17,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
-use crate::deliveries::{Channel, DeliveryRow, Status};
+use crate::deliveries::{Channel, DeliveryRow, Reason, Status};
 use crate::explain::{self, Role, Shape, State, count};
-use crate::ids::WebhookId;
+use crate::ids::{AutomationId, WebhookId};
 use crate::integrations::{Kind, Link};
 use crate::outcome::{Failure, Trouble};
 use crate::webhooks::PausedReason;
@@ -52,6 +54,8 @@ pub struct OpenProblem {
     pub integration: String,
     /// The webhook, where it is one's.
     pub webhook_id: Option<WebhookId>,
+    /// The automation, where it is one's.
+    pub automation_id: Option<AutomationId>,
     /// Since when.
     pub since: Time,
     /// Deliveries that wait for it.
@@ -84,9 +88,16 @@ pub struct OpenProblem {
 pub struct ProblemFilter {
     /// Statuses with commas.
     pub status: String,
+    /// Where failures are among them: their reasons with commas. Those that were sent again since
+    /// are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     /// The webhook.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_id: Option<WebhookId>,
+    /// The automation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub automation_id: Option<AutomationId>,
     /// The channel of the integration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<Channel>,
@@ -129,6 +140,10 @@ pub enum Cause {
     NeedsSignIn,
     /// Something has to be set up at the provider, or the integration itself again.
     NeedsSetup,
+    /// An automation wanted to send more than it may at once.
+    OverLimit,
+    /// An automation's texts lack a value.
+    MissingValue,
     /// A receiver said stop.
     Gone,
     /// A receiver has failed for days and is paused.
@@ -154,6 +169,8 @@ pub enum ProblemAction {
     Reconnect,
     /// Enter or make another key.
     ReplaceKey,
+    /// Choose another calendar: the chosen one is gone.
+    ChooseCalendar,
     /// One more attempt for all.
     RetryAll,
     /// Let go what is held.
@@ -200,6 +217,8 @@ pub(crate) enum Solution {
     Unlocked,
     SecretChanged,
     Mended,
+    LetGo,
+    NotSent,
 }
 
 impl Solution {
@@ -212,6 +231,8 @@ impl Solution {
             Self::Removed => format!("{who} was removed."),
             Self::Unlocked => format!("The key store can be used again: {calls} to {who} went on."),
             Self::Mended => format!("{who} works again: {n} went on."),
+            Self::LetGo => format!("“{who}”: {n} that were held went out."),
+            Self::NotSent => format!("“{who}”: {n} that were held are not sent."),
             Self::SecretChanged => format!("The secret of {who} was changed."),
         }
     }
@@ -257,6 +278,7 @@ pub(crate) enum Whose {
     Webhooks,
     Webhook(WebhookId),
     Integration(Kind),
+    Automation(AutomationId, Kind),
 }
 
 impl Whose {
@@ -265,37 +287,50 @@ impl Whose {
             Self::Webhooks => String::new(),
             Self::Webhook(id) => format!(".{id}"),
             Self::Integration(kind) => format!(".{}", kind.as_str()),
+            Self::Automation(id, _) => format!(".{id}"),
         }
     }
 
     fn integration(self) -> &'static str {
         match self {
             Self::Webhooks | Self::Webhook(_) => "webhooks",
-            Self::Integration(kind) => kind.as_str(),
+            Self::Integration(kind) | Self::Automation(_, kind) => kind.as_str(),
         }
     }
 
     pub(crate) fn webhook(self) -> Option<WebhookId> {
         match self {
             Self::Webhook(id) => Some(id),
-            Self::Webhooks | Self::Integration(_) => None,
+            Self::Webhooks | Self::Integration(_) | Self::Automation(..) => None,
+        }
+    }
+
+    pub(crate) fn automation(self) -> Option<AutomationId> {
+        match self {
+            Self::Automation(id, _) => Some(id),
+            Self::Webhooks | Self::Webhook(_) | Self::Integration(_) => None,
         }
     }
 
     pub(crate) fn kind(self) -> Option<Kind> {
         match self {
             Self::Integration(kind) => Some(kind),
-            Self::Webhooks | Self::Webhook(_) => None,
+            Self::Webhooks | Self::Webhook(_) | Self::Automation(..) => None,
         }
     }
 }
 
 impl OpenProblem {
     pub(crate) fn whose(&self) -> Whose {
-        match (self.webhook_id, Kind::named(&self.integration)) {
-            (Some(id), _) => Whose::Webhook(id),
-            (None, Some(kind)) => Whose::Integration(kind),
-            (None, None) => Whose::Webhooks,
+        match (
+            self.webhook_id,
+            self.automation_id,
+            Kind::named(&self.integration),
+        ) {
+            (Some(id), ..) => Whose::Webhook(id),
+            (None, Some(id), Some(kind)) => Whose::Automation(id, kind),
+            (None, _, Some(kind)) => Whose::Integration(kind),
+            (None, _, None) => Whose::Webhooks,
         }
     }
 }
@@ -307,6 +342,8 @@ pub(crate) fn id(cause: Cause, whose: Whose) -> String {
         Cause::NeedsCredentials => "needs_credentials",
         Cause::NeedsSignIn => "needs_sign_in",
         Cause::NeedsSetup => "needs_setup",
+        Cause::OverLimit => "over_limit",
+        Cause::MissingValue => "missing_value",
         Cause::Gone => "gone",
         Cause::Failing => "failing",
         Cause::BlockedAddress => "blocked_address",
@@ -350,6 +387,7 @@ pub(crate) fn secret_age(made: Time, who: &str, now: Time) -> (String, bool) {
 pub(crate) fn of(
     facts: &[Facts],
     integrations: &[IntegrationFacts],
+    automations: &[AutomationFacts],
     dismissed: &HashMap<String, Time>,
     now: Time,
     zone: &TimeZone,
@@ -399,12 +437,15 @@ pub(crate) fn of(
         }
     }
     all.extend(locked.map(|(held, failure)| keychain(None, held, &failure)));
+    all.extend(automations.iter().flat_map(automation::of));
     all.retain(|problem| match problem.cause {
         // What was given up before is not counted any more.
         Cause::Failed
         | Cause::Hopeless
         | Cause::BlockedAddress
         | Cause::Keychain
+        | Cause::OverLimit
+        | Cause::MissingValue
         | Cause::Unknown => true,
         _ => dismissed
             .get(&problem.id)
@@ -449,11 +490,23 @@ impl Draft {
         .into_iter()
         .flatten()
         .collect();
+        // What was given up and sent again since is told by its new delivery.
+        let own = match self.cause {
+            Cause::OverLimit => Some(Reason::OverLimit),
+            Cause::MissingValue => Some(Reason::MissingValue),
+            _ => None,
+        };
+        let status_reason = match (statuses.contains(&Status::Failed.as_str()), self.waiting) {
+            (false, _) => None,
+            (true, 0) => Some("none".to_owned()),
+            (true, _) => Some(format!("none,{}", Reason::Paused.as_str())),
+        };
         OpenProblem {
             id: id(self.cause, self.whose),
             cause: self.cause,
             integration: self.whose.integration().into(),
             webhook_id,
+            automation_id: self.whose.automation(),
             since: self.since,
             waiting: self.waiting,
             failed: self.failed,
@@ -475,7 +528,11 @@ impl Draft {
             first: Vec::new(),
             filter: ProblemFilter {
                 status: statuses.join(","),
+                status_reason: own
+                    .map(|reason| reason.as_str().to_owned())
+                    .or(status_reason),
                 webhook_id,
+                automation_id: self.whose.automation(),
                 channel: self.whose.kind().map(Kind::channel),
                 test: false,
             },
@@ -674,7 +731,7 @@ mod tests {
     }
 
     fn found(facts: &[Facts]) -> Vec<OpenProblem> {
-        of(facts, &[], &HashMap::new(), NOW, &TimeZone::UTC)
+        of(facts, &[], &[], &HashMap::new(), NOW, &TimeZone::UTC)
     }
 
     fn many(n: u64, days: i64) -> Many {
@@ -714,6 +771,7 @@ mod tests {
         assert_eq!(all[0].buttons[0].label, "Send the 212");
         assert!(all[0].buttons[0].primary);
         assert_eq!(all[0].filter.status, "held,failed");
+        assert_eq!(all[0].filter.status_reason.as_deref(), Some("none,paused"));
     }
 
     #[test]
@@ -794,12 +852,16 @@ mod tests {
         let left = of(
             std::slice::from_ref(&facts),
             &[],
+            &[],
             &dismissed,
             NOW,
             &TimeZone::UTC,
         );
         assert!(left.is_empty());
         facts.paused = Some((PausedReason::Gone, ago(0)));
-        assert_eq!(of(&[facts], &[], &dismissed, NOW, &TimeZone::UTC).len(), 1);
+        assert_eq!(
+            of(&[facts], &[], &[], &dismissed, NOW, &TimeZone::UTC).len(),
+            1
+        );
     }
 }

@@ -29,6 +29,8 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// It cleans up by itself this often, and first so long after the start.
 const EVERY: Duration = Duration::from_secs(60 * 60);
 const FIRST: Duration = Duration::from_secs(60);
+/// Calendar entries that are forgotten at a time.
+const ENTRIES: u32 = 500;
 /// Events of one transaction, pages of one.
 const BATCH: usize = 50;
 const PAGES: u32 = 128;
@@ -120,6 +122,8 @@ pub struct CleanedUp {
     pub events: u64,
     /// Deliveries that went with them.
     pub deliveries: u64,
+    /// Calendar entries long over, of which nothing is known here any more; they stay in the calendar.
+    pub calendar_entries: u64,
     /// Bytes of text that went.
     pub bytes: u64,
     /// All in one sentence.
@@ -216,6 +220,10 @@ impl CleanedUp {
                 "{} with {deliveries}",
                 count(self.events, "event", "events")
             ));
+        }
+        if self.calendar_entries > 0 {
+            let entries = count(self.calendar_entries, "calendar entry", "calendar entries");
+            parts.push(format!("what was known of {entries}"));
         }
         let verb = if dry_run { "would go" } else { "went" };
         self.sentence = if parts.is_empty() {
@@ -358,6 +366,9 @@ impl Hub {
                 facts_until = Some(until);
             }
         }
+        if let Some(until) = retention.until(What::Texts, now) {
+            done.calendar_entries = self.forget_entries(until, dry_run).await?;
+        }
         if !dry_run && done.texts + done.events > 0 {
             self.db
                 .write(move |tx| {
@@ -368,6 +379,27 @@ impl Hub {
             self.shrink(politely).await?;
         }
         Ok(done.said(dry_run))
+    }
+
+    /// What entries said goes with the texts; an entry that something still waits for stays.
+    async fn forget_entries(&self, until: Time, dry_run: bool) -> Result<u64> {
+        if dry_run {
+            return self
+                .db
+                .read(move |conn| db::calendar_entries::count_over(conn, until))
+                .await;
+        }
+        let mut gone = 0;
+        loop {
+            let n = self
+                .db
+                .write(move |tx| db::calendar_entries::forget_over(tx.conn(), until, ENTRIES))
+                .await?;
+            gone += n;
+            if n < u64::from(ENTRIES) {
+                return Ok(gone);
+            }
+        }
     }
 
     /// Gives the room that became free back to the system, step by step.

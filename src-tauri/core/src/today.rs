@@ -65,6 +65,10 @@ pub enum Arm {
 pub struct Today {
     /// The sentence it opens with.
     pub sentence: String,
+    /// Without internet: "As of Sun 22 Nov 21:14, 3 waiting." That is when somebody outside last
+    /// answered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<String>,
     /// What the arm shows.
     pub arm: Arm,
     /// Figures since midnight in the workspace's zone; waiting, held and failed as of now.

@@ -33,6 +33,8 @@ pub struct Workspace {
     pub message_limit: u32,
     /// When it was made.
     pub created_at: Time,
+    /// Whether it is the one to try things out in, from which nothing leaves this computer.
+    pub is_practice: bool,
 }
 
 /// A workspace to be made.
@@ -176,6 +178,7 @@ impl Hub {
             quiet_hours: None,
             message_limit: USUAL_LIMIT,
             created_at: self.now(),
+            is_practice: false,
         };
         check(&workspace)?;
         self.db
@@ -265,71 +268,5 @@ impl Hub {
             }
         }
         Ok(())
-    }
-
-    /// The workspace to try things out in, with a webhook that points at `receiver_url`.
-    /// Opened again it is the same workspace, with its receiver at the new address.
-    ///
-    /// # Errors
-    /// As for [`Hub::create_workspace`] and [`Hub::create_webhook`].
-    pub async fn open_practice(&self, receiver_url: &str) -> Result<WorkspaceId> {
-        use crate::webhooks::{NewWebhook, WebhookPatch};
-        const NAME: &str = "Practice";
-        const RECEIVER: &str = "Practice receiver";
-        let all = self.workspaces().await?;
-        let id = match all.iter().find(|w| w.name == NAME) {
-            Some(found) => found.id,
-            // On a fresh home the first workspace becomes the practice one, so that it opens by itself.
-            None => match all.as_slice() {
-                [only] if only.name == FIRST_NAME && self.webhooks(only.id).await?.is_empty() => {
-                    self.update_workspace(
-                        only.id,
-                        WorkspacePatch {
-                            name: Some(NAME.into()),
-                            ..WorkspacePatch::default()
-                        },
-                    )
-                    .await?
-                    .id
-                }
-                _ => {
-                    self.create_workspace(NewWorkspace {
-                        name: NAME.into(),
-                        timezone: None,
-                    })
-                    .await?
-                    .id
-                }
-            },
-        };
-        let webhooks = self.webhooks(id).await?;
-        match webhooks.iter().find(|w| w.name == RECEIVER) {
-            Some(found) if found.url == receiver_url => {}
-            Some(found) => {
-                self.update_webhook(
-                    id,
-                    found.id,
-                    WebhookPatch {
-                        url: Some(receiver_url.into()),
-                        ..WebhookPatch::default()
-                    },
-                )
-                .await?;
-            }
-            None => {
-                self.create_webhook(
-                    id,
-                    NewWebhook {
-                        name: RECEIVER.into(),
-                        url: receiver_url.into(),
-                        events: vec!["*".into()],
-                        allow_private_network: Some(true),
-                        ..NewWebhook::default()
-                    },
-                )
-                .await?;
-            }
-        }
-        Ok(id)
     }
 }

@@ -92,6 +92,11 @@ impl Folder {
         let place = Place { bucket, key };
         check(place.bucket)?;
         if key.is_empty() {
+            if parts.method == Method::GET && query("uploads").is_some() {
+                return self
+                    .unfinished(bucket, &query("prefix").unwrap_or_default())
+                    .await;
+            }
             return match (&parts.method, query("list-type")) {
                 (&Method::GET, Some(_)) => self.list(bucket, query).await,
                 _ => Err(Refused(
@@ -128,6 +133,7 @@ impl Folder {
                 let id = format!("{:x}{number:04x}", since.as_nanos());
                 let known = known(&parts.headers, "");
                 write(&self.parts_of(&id).join("known"), known.as_bytes()).await?;
+                write(&self.parts_of(&id).join("for"), path.as_bytes()).await?;
                 Ok(xml(&format!(
                     "<InitiateMultipartUploadResult><Bucket>{bucket}</Bucket><Key>{key}</Key><UploadId>{id}</UploadId></InitiateMultipartUploadResult>"
                 )))
@@ -267,6 +273,31 @@ impl Folder {
         Ok(xml(&format!(
             "<CompleteMultipartUploadResult><Key>{}</Key><ETag>&quot;{tag}&quot;</ETag></CompleteMultipartUploadResult>",
             place.key
+        )))
+    }
+
+    /// Large files that were begun and neither finished nor given up.
+    async fn unfinished(&self, bucket: &str, prefix: &str) -> Result<Response<Body>, Refused> {
+        let mut uploads = String::new();
+        // Before the first there is no such folder.
+        fs::create_dir_all(self.parts_of("")).await?;
+        let mut folders = fs::read_dir(self.parts_of("")).await?;
+        while let Some(folder) = folders.next_entry().await? {
+            let Ok(path) = fs::read_to_string(folder.path().join("for")).await else {
+                continue;
+            };
+            let key = match path.split_once('/') {
+                Some((of, key)) if of == bucket && decoded(key).starts_with(prefix) => decoded(key),
+                _ => continue,
+            };
+            let id = folder.file_name().to_string_lossy().into_owned();
+            uploads += &format!(
+                "<Upload><Key>{}</Key><UploadId>{id}</UploadId></Upload>",
+                escaped(&key)
+            );
+        }
+        Ok(xml(&format!(
+            "<ListMultipartUploadsResult><Bucket>{bucket}</Bucket><IsTruncated>false</IsTruncated>{uploads}</ListMultipartUploadsResult>"
         )))
     }
 

@@ -2,7 +2,7 @@
 //! entries.
 //!
 //! The browser's side is played by whoever opens the consent page: it answers at once, by what
-//! [`Google::consent`] was told. PKCE is verified, codes are good once and for ten minutes, refresh
+//! [`Google::consent`] was told, or asks with two buttons (`pages`). PKCE is verified, codes are good once and for ten minutes, refresh
 //! tokens are given with consent only, and what was revoked stays so.
 
 use std::collections::{BTreeMap, HashMap};
@@ -19,6 +19,7 @@ use http_body_util::Full;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::pages;
 use crate::receiver::{Call, Keep, Receiver, Respond, answer};
 
 /// The client that it knows.
@@ -42,6 +43,8 @@ const KEPT: usize = 1000;
 pub enum Consent {
     /// Allows all.
     Approve,
+    /// Is asked, and presses a button.
+    Ask,
     /// Says no.
     Deny,
     /// Allows only these scopes.
@@ -151,6 +154,11 @@ impl Google {
         format!("{}/revoke", self.url())
     }
 
+    /// Ends: takes no new call, lets those under way finish for a second.
+    pub async fn stop(self) {
+        self.receiver.stop().await;
+    }
+
     /// Every call; it can also be told to misbehave.
     pub fn calls(&self) -> &Receiver {
         &self.receiver
@@ -193,10 +201,7 @@ impl Google {
 
     /// The owner withdraws access in the account's settings.
     pub fn withdraw(&self) {
-        let mut world = lock(&self.world);
-        world.refresh.clear();
-        world.access.clear();
-        world.consented = false;
+        lock(&self.world).withdraw();
     }
 
     /// With every refresh comes another refresh token, and the former is good no more.
@@ -352,10 +357,31 @@ impl World {
         event
     }
 
+    fn withdraw(&mut self) {
+        self.refresh.clear();
+        self.access.clear();
+        self.consented = false;
+    }
+
     fn respond(&mut self, call: &Call) -> Response<Full<Bytes>> {
         let path = call.uri.path().to_owned();
         match (&call.method, path.as_str()) {
-            (&Method::GET, "/o/oauth2/v2/auth") => self.authorise(call),
+            (&Method::GET | &Method::POST, "/o/oauth2/v2/auth") => self.authorise(call),
+            (&Method::GET, "/") => {
+                pages::account(&self.account, self.consented, self.events.values())
+            }
+            (&Method::POST, "/withdraw") => {
+                self.withdraw();
+                pages::back_to_account()
+            }
+            (&Method::GET, "/calendar/event") => {
+                let id = form(call.uri.query().unwrap_or_default().as_bytes()).remove("eid");
+                let event = self
+                    .events
+                    .values()
+                    .find(|event| event["id"].as_str() == id.as_deref());
+                pages::entry(event)
+            }
             (&Method::POST, "/token") => self.token(call),
             (&Method::POST, "/revoke") => self.revoke(call),
             _ => match path.strip_prefix("/calendar/v3/") {
@@ -395,7 +421,16 @@ impl World {
             return bad("invalid_scope");
         }
         let state = given("state").to_owned();
-        let answer = match self.consent.clone() {
+        let consent = match (&self.consent, &call.method) {
+            (Consent::Ask, &Method::GET) => return pages::consent(&call.uri, &self.account),
+            (Consent::Ask, _) => match form(&call.body).get("answer").map(String::as_str) {
+                Some("allow") => Consent::Approve,
+                _ => Consent::Deny,
+            },
+            (_, &Method::GET) => self.consent.clone(),
+            _ => return bad("Nobody was asked."),
+        };
+        let answer = match consent {
             Consent::Deny => vec![("error", "access_denied".to_owned())],
             Consent::Fail(reason) => vec![("error", reason)],
             consent => {
@@ -427,7 +462,7 @@ impl World {
         to.query_pairs_mut()
             .append_pair("state", &state)
             .extend_pairs(answer);
-        let mut response = crate::receiver::answer(StatusCode::FOUND, "");
+        let mut response = crate::receiver::answer(StatusCode::SEE_OTHER, "");
         if let Ok(to) = HeaderValue::try_from(to.as_str()) {
             response.headers_mut().insert(header::LOCATION, to);
         }
@@ -623,7 +658,8 @@ impl World {
         event["id"] = id.clone().into();
         event["kind"] = "calendar#event".into();
         event["status"] = "confirmed".into();
-        event["htmlLink"] = format!("https://www.google.com/calendar/event?eid={id}").into();
+        event["htmlLink"] =
+            format!("http://{}/calendar/event?eid={id}", call.header("host")).into();
         answers(&mut event);
         self.tell(&event, updates);
         let event = self.put(key, event);

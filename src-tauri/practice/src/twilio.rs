@@ -128,6 +128,11 @@ impl Twilio {
         lock(&self.memory).texts.clone()
     }
 
+    /// Ends: takes no new call, lets those under way finish for a second.
+    pub async fn stop(self) {
+        self.receiver.stop().await;
+    }
+
     /// Every call, taken or not; it can also be told to misbehave.
     pub fn calls(&self) -> &Receiver {
         &self.receiver

@@ -53,7 +53,7 @@ export function services(day: string): (ask: Ask) => [number, unknown] | undefin
     : {
         email: on("email", { fromEmail: "hallo@nordlicht.example", fromName: "Nordlicht Salon", apiBaseUrl: "https://api.sendgrid.com" }, { days: daysOf([31, 28, 36, 12, 0, 22, 14]), successRate: 1, ...(trouble ? { isActive: false, state: state("Paused, 12 held", "bars-square-open", "held"), sentence: "You paused SendGrid. 12 emails waiting; they go out when you resume.", held: 12 } : {}) }),
         sms: on("sms", { accountSid: "AC0123456789abcdef0123456789abcdef", fromNumber: "+49 157 35981100" }, { days: daysOf([12, 15, 18, 8, 0, 11, 8], [0, 0, 0, 0, 0, 1, 1]), ...(trouble ? { state: state("Trouble", "triangle-bang", "held"), sentence: "1 of 9 failed: this number cannot receive texts." } : {}) }),
-        calendar: on("calendar", { account: "nordlicht@gmail.example", calendarId: "bookings", scopes: [] }, { days: daysOf([9, 11, 12, 7, 0, 10, 3]), ...(trouble ? { state: state("Needs you, 7 held", "octagon-bang", "failed"), sentence: "Google access ended.", held: 7, problemId: "prb_calendar" } : {}) }),
+        calendar: on("calendar", { account: "nordlicht@gmail.example", calendarId: "bookings", calendarName: "Bookings", scopes: [], permissions: ["see and change the entries of your calendars", "see the list of your calendars"], connectedAt: ago(43_200), clientId: null, nextEntries: [{ eventId: "sb1", title: "Haircut, Maria Petersen", startsAt: ago(-180), htmlLink: "https://www.google.com/calendar/event?eid=sb1" }] }, { days: daysOf([9, 11, 12, 7, 0, 10, 3]), ...(trouble ? { state: state("Needs you, 7 held", "octagon-bang", "failed"), sentence: "Google access ended.", held: 7, problemId: "prb_calendar" } : {}) }),
         storage: trouble ? off("storage") : on("storage", { bucketName: "nordlicht-files", region: "auto", endpoint: "https://0a1b.r2.cloudflarestorage.com", pathStyle: true }, { days: daysOf([4, 4, 5, 2, 0, 4, 2]) }),
       };
   let files = ["voucher-2207.pdf", "Tagesplan Dienstag.pdf", "Einverständnis Petersen.jpg"].map((originalName, at) => ({ key: `ws_1/${at === 2 ? "forms" : "vouchers"}/0199${at}.${originalName.split(".").at(-1)}`, filename: `0199${at}.pdf`, originalName, size: 41_200 * (at * 17 + 1), modifiedAt: ago(160 + at * 1440) }));
@@ -88,7 +88,7 @@ export function services(day: string): (ask: Ask) => [number, unknown] | undefin
       if (method === "POST") return ((flowAsked = 0), [200, { flowId: "flow_1", authorizationUrl: "https://accounts.google.com/o/oauth2/v2/auth?state=x", expiresAt: new Date(Date.now() + 300_000).toISOString() }]);
       flowAsked += 1;
       if (flowAsked < 2 || !id) return [200, { status: "waiting" }];
-      all.calendar = on("calendar", { account: "nordlicht@gmail.example", calendarId: null, scopes: [] });
+      all.calendar = on("calendar", { account: "nordlicht@gmail.example", calendarId: null, calendarName: null, scopes: [], permissions: [], connectedAt: ago(0), clientId: null, nextEntries: [] });
       return [200, { status: "connected" }];
     }
     if (what === "test") {

@@ -3,8 +3,9 @@
 // `?now=empty`, `?now=trouble`, `?now=gone` show the other days; `?theme=dark|contrast…`, `?text=200` the other eyes.
 
 import type { Ask, Answer, Transport } from "./client";
+import { automations } from "./fixture-automations";
 import { serviceProblems, services } from "./fixture-integrations";
-import type { Attempt, Changed, DeliveryRow, Event, Problems, State, Token, Webhook } from "./schema";
+import type { Attempt, Changed, DeliveryRow, Event, EventType, Problems, State, Token, Webhook } from "./schema";
 
 const asked = new URLSearchParams(location.search);
 const day = asked.get("now") ?? "good";
@@ -92,7 +93,8 @@ let tokens: Token[] = [
   { id: "tok_2", name: "Cash desk", scope: "events", createdAt: ago(9000), lastUsedAt: null, lastFour: "81Lb" },
 ];
 if (day === "empty") tokens = [];
-const event = (): Event => ({ id: "evt_0", type: "booking.created", label: "New booking", subject: "1047", occurredAt: ago(2), receivedAt: ago(2), source: "Booking page", data: {}, what: "Maria Petersen, cut and colour", deliveries: [row(0), row(1), row(3)] });
+const event = (): Event => ({ id: "evt_0", type: "booking.created", label: "New booking", subject: "1047", occurredAt: ago(2), receivedAt: ago(2), source: "Booking page", data: {}, what: "Maria Petersen, cut and colour", deliveries: [
+  ...(["email", "sms", "calendar", "storage"] as const).map((channel, at) => ({ ...row(at), channel, webhookId: null, who: ["maria@example.com", "+49 1511 2345678", "Wash and cut", "bookings/1047.json"][at] ?? "", state: state(["Accepted", "Delivered", "Written", "Stored"][at] ?? "", at === 0 ? "tick-open" : "tick-filled", "success") })), row(4)] });
 
 function today(): unknown {
   return {
@@ -136,14 +138,15 @@ const pagedFrom = (path: string): unknown => {
 };
 
 const ofServices = services(day);
+const ofAutomations = automations(day, eventTypes as unknown as EventType[]);
 function answer(ask: Ask): [number, unknown] {
   const { method, path, body } = ask;
-  const ofService = ofServices(ask);
-  if (ofService) return ofService;
+  const found = ofServices(ask) ?? ofAutomations(ask);
+  if (found) return found;
   const plain = path.split("?")[0] ?? path;
   const said = body ? (JSON.parse(body) as Record<string, unknown>) : {};
   const id = plain.split("/").at(-1) ?? "";
-  if (plain === "/api/workspaces") return [200, { workspaces: [{ id: "ws_1", name: "Nordlicht Salon", timezone: "Europe/Berlin", createdAt: ago(9e5) }, { id: "ws_2", name: "Hafen Café", timezone: "Europe/Berlin", createdAt: ago(9e5) }] }];
+  if (plain === "/api/workspaces") return [200, { workspaces: [{ id: "ws_1", name: "Nordlicht Salon", timezone: "Europe/Berlin", createdAt: ago(9e5), isPractice: false }, { id: "ws_2", name: "Hafen Café", timezone: "Europe/Berlin", createdAt: ago(9e5), isPractice: false }, { id: "ws_3", name: "Practice", timezone: "Europe/Berlin", createdAt: ago(9e5), isPractice: true }] }];
   if (plain === "/api/today") return [200, today()];
   if (plain === "/api/event-types") return [200, { eventTypes }];
   if (plain === "/api/connection") return [200, { address: "http://127.0.0.1:7465", problem: null, firstEvent: day === "empty" ? null : event() }];

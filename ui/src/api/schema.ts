@@ -78,6 +78,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/automations/{id}/rehearse": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Runs an automation over what happened in a time: how many, to whom, what would be missing, what
+         *     differs from what was sent. Nothing is sent.
+         */
+        post: operations["rehearseAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/automations/{id}/restore": {
         parameters: {
             query?: never;
@@ -89,6 +109,26 @@ export interface paths {
         put?: never;
         /** Brings back the texts of an earlier version, as a new one. */
         post: operations["restoreAutomation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/automations/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Sends what an automation would send, once, to an address of your own. A test that fails is a
+         *     result, with status 200.
+         */
+        post: operations["testAutomation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1069,8 +1109,8 @@ export interface components {
         Attachment: {
             /** @description Its bytes. */
             contentBase64?: string | null;
-            /** @description `application/pdf` */
-            contentType: string;
+            /** @description `application/pdf`; where it is absent, the ending of its name says what it is. */
+            contentType?: string;
             /** @description What it is called. */
             filename: string;
             /** @description The key of a stored file, instead of its bytes. */
@@ -1206,20 +1246,66 @@ export interface components {
             /** @description When it happens, in words: "24 hours before startTime". */
             when: string;
         };
-        /** @description What is done. */
-        AutomationAction: (components["schemas"]["EmailAction"] & {
+        AutomationAction: {
+            /** @description Who gets a copy that nobody sees. */
+            bcc?: string | null;
+            /** @description Who gets a copy that all see. */
+            cc?: string | null;
+            /** @description The text with its looks; values are escaped. */
+            html?: string | null;
             /** @enum {string} */
             kind: "email";
-        }) | (components["schemas"]["SmsAction"] & {
+            /** @description Where answers go; else to the sender. */
+            replyTo?: string | null;
+            /** @description What it is about. */
+            subject: string;
+            /** @description The text alone; derived from `html` where it is absent. */
+            text?: string | null;
+            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
+            to: string;
+        } | {
             /** @enum {string} */
             kind: "sms";
-        }) | (components["schemas"]["CalendarAction"] & {
+            /** @description What it says. */
+            message: string;
+            /** @description The phone number; where this is empty nothing is sent. */
+            to: string;
+        } | {
+            /** @description Whole days. */
+            allDay?: boolean | null;
+            /** @description Email addresses of the guests; one that is empty is left out. */
+            attendees?: string[];
+            /** @description More about it. */
+            description?: string | null;
+            /** @description When it ends. */
+            endTime?: string | null;
+            /** @description Which entry of the event's subject; default `main`. No template. */
+            entry?: string | null;
             /** @enum {string} */
             kind: "calendar";
-        }) | (components["schemas"]["StorageAction"] & {
+            /** @description Where it is. */
+            location?: string | null;
+            /** @description What is done with it. */
+            operation: components["schemas"]["CalendarOperation"];
+            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
+            reminders?: components["schemas"]["Reminder"][] | null;
+            sendUpdates?: components["schemas"]["SendUpdates"] | null;
+            /** @description When it begins. */
+            startTime?: string | null;
+            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
+            timezone?: string | null;
+            /** @description What it is called. */
+            title?: string | null;
+        } | {
+            /** @description What is in it. */
+            content: string;
+            /** @description What kind of file it is; else by the ending of its key. */
+            contentType?: string | null;
+            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
+            key: string;
             /** @enum {string} */
             kind: "storage";
-        });
+        };
         /** @description What an automation did in the last seven days, tests not counted. */
         AutomationCounts: {
             /**
@@ -1326,6 +1412,23 @@ export interface components {
             draft?: components["schemas"]["AutomationPatch"];
             event?: components["schemas"]["PreviewEvent"] | null;
         };
+        /** @description What is sent to whom as a test: `POST /api/automations/{id}/test`. */
+        AutomationTest: {
+            /** @description What is different from what is saved, as in `PATCH`; for an editor. */
+            draft?: components["schemas"]["AutomationPatch"];
+            event?: components["schemas"]["PreviewEvent"] | null;
+            /** @description An address or a number of your own: nobody else gets it. */
+            to: string;
+        };
+        /** @description A test that the provider took. */
+        AutomationTestSent: {
+            /** @description Where it stands in the log, marked as a test. */
+            deliveryId: components["schemas"]["DeliveryId"];
+            /** @description A sentence. */
+            message: string;
+            /** @description Always true. */
+            success: boolean;
+        };
         /** @description A version of an automation's texts. */
         AutomationVersion: {
             /** @description What it does. */
@@ -1400,32 +1503,6 @@ export interface components {
             success: number;
             /** Format: int64 */
             unknown: number;
-        };
-        /** @description An entry of the calendar; every text is a template. */
-        CalendarAction: {
-            /** @description Whole days. */
-            allDay?: boolean | null;
-            /** @description Email addresses of the guests; one that is empty is left out. */
-            attendees?: string[];
-            /** @description More about it. */
-            description?: string | null;
-            /** @description When it ends. */
-            endTime?: string | null;
-            /** @description Which entry of the event's subject; default `main`. No template. */
-            entry?: string | null;
-            /** @description Where it is. */
-            location?: string | null;
-            /** @description What is done with it. */
-            operation: components["schemas"]["CalendarOperation"];
-            /** @description How the owner is reminded, as in `POST /api/calendar/events`. */
-            reminders?: components["schemas"]["Reminder"][] | null;
-            sendUpdates?: components["schemas"]["SendUpdates"] | null;
-            /** @description When it begins. */
-            startTime?: string | null;
-            /** @description The zone of the times; else the one that the event's data names, else the workspace's. */
-            timezone?: string | null;
-            /** @description What it is called. */
-            title?: string | null;
         };
         /** @description A calendar of the account. */
         CalendarChoice: {
@@ -1569,7 +1646,7 @@ export interface components {
          * @description What stands in the way, the most urgent first.
          * @enum {string}
          */
-        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
+        Cause: "keychain" | "needs_credentials" | "needs_sign_in" | "needs_setup" | "over_limit" | "missing_value" | "gone" | "failing" | "blocked_address" | "failed" | "hopeless" | "unknown" | "secret_old";
         /** @description What a screen has to look at again. */
         Changed: {
             /** @description What. */
@@ -1622,6 +1699,11 @@ export interface components {
              * @description Bytes of text that went.
              */
             bytes: number;
+            /**
+             * Format: int64
+             * @description Calendar entries long over, of which nothing is known here any more; they stay in the calendar.
+             */
+            calendarEntries: number;
             /**
              * Format: int64
              * @description Deliveries that went with them.
@@ -1803,6 +1885,12 @@ export interface components {
              */
             status: string | null;
             /**
+             * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+             *     failure without one needs the owner: it was not sent again since.
+             * @default null
+             */
+            statusReason: string | null;
+            /**
              * @description One booking, contact, article …
              * @default null
              */
@@ -1918,23 +2006,6 @@ export interface components {
             messageId?: string | null;
             /** @description Always true. */
             success: boolean;
-        };
-        /** @description An email; every text is a template. */
-        EmailAction: {
-            /** @description Who gets a copy that nobody sees. */
-            bcc?: string | null;
-            /** @description Who gets a copy that all see. */
-            cc?: string | null;
-            /** @description The text with its looks; values are escaped. */
-            html?: string | null;
-            /** @description Where answers go; else to the sender. */
-            replyTo?: string | null;
-            /** @description What it is about. */
-            subject: string;
-            /** @description The text alone; derived from `html` where it is absent. */
-            text?: string | null;
-            /** @description Whom it goes to, several with commas; where this is empty nothing is sent. */
-            to: string;
         };
         /** @description Email through SendGrid. */
         EmailIntegration: components["schemas"]["IntegrationStanding"] & {
@@ -2410,6 +2481,16 @@ export interface components {
         Message: {
             message: string;
         };
+        /** @description A value that is not there, and how often. */
+        MissingValue: {
+            /**
+             * Format: int64
+             * @description Of so many events.
+             */
+            count: number;
+            /** @description `customer.name` */
+            name: string;
+        };
         MovedDelivery: {
             /** @description As it stands now. */
             delivery: components["schemas"]["DeliveryRow"];
@@ -2570,6 +2651,7 @@ export interface components {
         OpenProblem: {
             /** @description What can be done. */
             actions: components["schemas"]["ProblemAction"][];
+            automationId?: components["schemas"]["AutomationId"] | null;
             /** @description The actions as buttons. */
             buttons: components["schemas"]["Button"][];
             /** @description Why. */
@@ -2669,12 +2751,18 @@ export interface components {
          * @description What can be done about a problem.
          * @enum {string}
          */
-        ProblemAction: "reconnect" | "replace_key" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
+        ProblemAction: "reconnect" | "replace_key" | "choose_calendar" | "retry_all" | "release" | "told_them" | "resume" | "remove" | "dismiss";
         /** @description Deliveries a problem is about: members of the query of `GET /api/deliveries`. */
         ProblemFilter: {
+            automationId?: components["schemas"]["AutomationId"] | null;
             channel?: components["schemas"]["Channel"] | null;
             /** @description Statuses with commas. */
             status: string;
+            /**
+             * @description Where failures are among them: their reasons with commas. Those that were sent again since
+             *     are not.
+             */
+            statusReason?: string | null;
             /** @description Always false. */
             test: boolean;
             webhookId?: components["schemas"]["WebhookId"] | null;
@@ -2726,6 +2814,121 @@ export interface components {
             errors: components["schemas"]["FieldError"][];
             /** @description Always false. */
             success: boolean;
+        };
+        /** @description How a rehearsal went. Nothing was sent. */
+        Rehearsal: {
+            /**
+             * Format: int64
+             * @description Nothing was sent then, and would be now.
+             */
+            added: number;
+            /**
+             * Format: int64
+             * @description Something else was sent.
+             */
+            changed: number;
+            /**
+             * Format: int64
+             * @description Events of its types.
+             */
+            checked: number;
+            /**
+             * Format: int64
+             * @description Do not meet the condition.
+             */
+            filtered: number;
+            /** @description False: there were more than 10,000 events, and the rest was left out. */
+            isComplete: boolean;
+            /** @description The values that are not there, the most frequent first. */
+            missing: components["schemas"]["MissingValue"][];
+            /**
+             * Format: int64
+             * @description Would be held for a value.
+             */
+            missingValue: number;
+            /**
+             * Format: int64
+             * @description Have nobody to go to.
+             */
+            noRecipient: number;
+            /**
+             * Format: int64
+             * @description Would be held, because so many at once look like a mistake.
+             */
+            overLimit: number;
+            /**
+             * Format: int64
+             * @description To so many different people or places.
+             */
+            recipients: number;
+            /**
+             * Format: int64
+             * @description Something was sent then, and nothing would be now.
+             */
+            removed: number;
+            /**
+             * Format: int64
+             * @description The same was sent.
+             */
+            same: number;
+            /** @description The last of them, newest first, 20 at most; what stands out comes first. */
+            samples: components["schemas"]["RehearsalSample"][];
+            /** @description All in one sentence. */
+            sentence: string;
+            /** @description Always true. */
+            success: boolean;
+            /**
+             * Format: int64
+             * @description Something newer would have taken their place.
+             */
+            superseded: number;
+            /**
+             * Format: int64
+             * @description Would have come too late.
+             */
+            tooLate: number;
+            /**
+             * Format: int64
+             * @description Would be sent.
+             */
+            wouldSend: number;
+        };
+        /**
+         * @description How what would be sent compares with what was.
+         * @enum {string}
+         */
+        RehearsalDifference: "same" | "changed" | "added" | "removed";
+        /** @description One event of a rehearsal. */
+        RehearsalSample: {
+            /** @description When it was recorded. */
+            at: components["schemas"]["Time"];
+            deliveryId?: components["schemas"]["DeliveryId"] | null;
+            difference?: components["schemas"]["RehearsalDifference"] | null;
+            dueAt?: components["schemas"]["Time"] | null;
+            /** @description The event. */
+            eventId: components["schemas"]["EventId"];
+            /** @description The values that are not there. */
+            missing: string[];
+            /** @description What it would lead to. */
+            outcome: components["schemas"]["AutomationOutcome"];
+            /** @description True: it would be held, because so many at once look like a mistake. */
+            overLimit: boolean;
+            /** @description Whom it would go to. */
+            recipient?: string | null;
+            /** @description The same in words. */
+            sentence: string;
+            /** @description True: something newer would take its place before it went. */
+            superseded: boolean;
+            /** @description Who and what, in a few words. */
+            what: string;
+        };
+        /** @description What is rehearsed: `POST /api/automations/{id}/rehearse`. */
+        RehearseRequest: {
+            /** @description What is different from what is saved, as in `PATCH`; for an editor. */
+            draft?: components["schemas"]["AutomationPatch"];
+            /** @description Events recorded at this time or later. */
+            since: components["schemas"]["Time"];
+            until?: components["schemas"]["Time"] | null;
         };
         /** @description A moment that follows from the event's data. */
         RelativeTo: {
@@ -3063,13 +3266,6 @@ export interface components {
             /** @description Always true. */
             success: boolean;
         };
-        /** @description A text to one person; both are templates. */
-        SmsAction: {
-            /** @description What it says. */
-            message: string;
-            /** @description The phone number; where this is empty nothing is sent. */
-            to: string;
-        };
         /** @description A text to be looked at before it is sent: `POST /api/sms/preview`. */
         SmsDraft: {
             /** @description Where the number belongs if it does not say so, in two letters; else what is set. */
@@ -3269,15 +3465,6 @@ export interface components {
             /** @description How much. */
             sizes: components["schemas"]["Sizes"];
         };
-        /** @description A file; every text is a template. */
-        StorageAction: {
-            /** @description What is in it. */
-            content: string;
-            /** @description What kind of file it is; else by the ending of its key. */
-            contentType?: string | null;
-            /** @description Where it lies, under the workspace: `bookings/{{ bookingId }}.json`. */
-            key: string;
-        };
         /** @description File storage. */
         StorageIntegration: components["schemas"]["IntegrationStanding"] & {
             /** @description Whether it may be on the own network or computer. */
@@ -3468,6 +3655,8 @@ export interface components {
         };
         /** @description How a test of a webhook went: one attempt. */
         Tested: components["schemas"]["TestPassed"] | components["schemas"]["TestFailed"];
+        /** @description How a test went. */
+        TestedAutomation: components["schemas"]["AutomationTestSent"] | components["schemas"]["Graceful"];
         /** @description A test that went badly. */
         TestedBadly: components["schemas"]["Graceful"] & {
             lastTested?: components["schemas"]["Time"] | null;
@@ -3502,6 +3691,11 @@ export interface components {
         Today: {
             /** @description What the arm shows. */
             arm: components["schemas"]["Arm"];
+            /**
+             * @description Without internet: "As of Sun 22 Nov 21:14, 3 waiting." That is when somebody outside last
+             *     answered.
+             */
+            asOf?: string | null;
             /** @description Figures since midnight in the workspace's zone; waiting, held and failed as of now. */
             counts: components["schemas"]["Counts"];
             /** @description The newest events, with a plate per delivery. */
@@ -3718,13 +3912,15 @@ export interface components {
          * @description Why a delivery that fits the filter is not sent again.
          * @enum {string}
          */
-        WhyLeft: "test" | "webhook_deleted" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged";
+        WhyLeft: "test" | "webhook_deleted" | "not_configured" | "disabled" | "answered_stop" | "still_waiting" | "already_replayed_and_waiting" | "got_through_since" | "replayed_since" | "text_purged" | "superseded" | "too_late" | "missing_value" | "no_recipient" | "automation_deleted" | "filtered";
         /** @description One business. */
         Workspace: {
             /** @description When it was made. */
             createdAt: components["schemas"]["Time"];
             /** @description Its id. */
             id: components["schemas"]["WorkspaceId"];
+            /** @description Whether it is the one to try things out in, from which nothing leaves this computer. */
+            isPractice: boolean;
             /**
              * Format: int32
              * @description How many emails or texts each automation may send in ten minutes; beyond that they are held.
@@ -3785,6 +3981,8 @@ export type AutomationOutcome = components['schemas']['AutomationOutcome'];
 export type AutomationPatch = components['schemas']['AutomationPatch'];
 export type AutomationPreview = components['schemas']['AutomationPreview'];
 export type AutomationPreviewRequest = components['schemas']['AutomationPreviewRequest'];
+export type AutomationTest = components['schemas']['AutomationTest'];
+export type AutomationTestSent = components['schemas']['AutomationTestSent'];
 export type AutomationVersion = components['schemas']['AutomationVersion'];
 export type AutomationVersions = components['schemas']['AutomationVersions'];
 export type Automations = components['schemas']['Automations'];
@@ -3793,7 +3991,6 @@ export type Because = components['schemas']['Because'];
 export type Bucket = components['schemas']['Bucket'];
 export type Button = components['schemas']['Button'];
 export type ByStatus = components['schemas']['ByStatus'];
-export type CalendarAction = components['schemas']['CalendarAction'];
 export type CalendarChoice = components['schemas']['CalendarChoice'];
 export type CalendarEntry = components['schemas']['CalendarEntry'];
 export type CalendarEntryPatch = components['schemas']['CalendarEntryPatch'];
@@ -3832,7 +4029,6 @@ export type DeliveryPage = components['schemas']['DeliveryPage'];
 export type DeliveryRow = components['schemas']['DeliveryRow'];
 export type Disconnected = components['schemas']['Disconnected'];
 export type EmailAccepted = components['schemas']['EmailAccepted'];
-export type EmailAction = components['schemas']['EmailAction'];
 export type EmailIntegration = components['schemas']['EmailIntegration'];
 export type EmailMessage = components['schemas']['EmailMessage'];
 export type EmailPatch = components['schemas']['EmailPatch'];
@@ -3877,6 +4073,7 @@ export type LinkToFile = components['schemas']['LinkToFile'];
 export type ListedFile = components['schemas']['ListedFile'];
 export type ListedFiles = components['schemas']['ListedFiles'];
 export type Message = components['schemas']['Message'];
+export type MissingValue = components['schemas']['MissingValue'];
 export type MovedDelivery = components['schemas']['MovedDelivery'];
 export type NewAutomation = components['schemas']['NewAutomation'];
 export type NewEvent = components['schemas']['NewEvent'];
@@ -3908,6 +4105,10 @@ export type Reason = components['schemas']['Reason'];
 export type Recorded = components['schemas']['Recorded'];
 export type RefusedIntegration = components['schemas']['RefusedIntegration'];
 export type RefusedRow = components['schemas']['RefusedRow'];
+export type Rehearsal = components['schemas']['Rehearsal'];
+export type RehearsalDifference = components['schemas']['RehearsalDifference'];
+export type RehearsalSample = components['schemas']['RehearsalSample'];
+export type RehearseRequest = components['schemas']['RehearseRequest'];
 export type RelativeTo = components['schemas']['RelativeTo'];
 export type Reminder = components['schemas']['Reminder'];
 export type ReminderMethod = components['schemas']['ReminderMethod'];
@@ -3942,7 +4143,6 @@ export type SignInStatus = components['schemas']['SignInStatus'];
 export type Size = components['schemas']['Size'];
 export type Sizes = components['schemas']['Sizes'];
 export type SmsAccepted = components['schemas']['SmsAccepted'];
-export type SmsAction = components['schemas']['SmsAction'];
 export type SmsDraft = components['schemas']['SmsDraft'];
 export type SmsIntegration = components['schemas']['SmsIntegration'];
 export type SmsMessage = components['schemas']['SmsMessage'];
@@ -3961,7 +4161,6 @@ export type Stats = components['schemas']['Stats'];
 export type Status = components['schemas']['Status'];
 export type StoppedReplay = components['schemas']['StoppedReplay'];
 export type Storage = components['schemas']['Storage'];
-export type StorageAction = components['schemas']['StorageAction'];
 export type StorageIntegration = components['schemas']['StorageIntegration'];
 export type StoragePatch = components['schemas']['StoragePatch'];
 export type StorageSetup = components['schemas']['StorageSetup'];
@@ -3975,6 +4174,7 @@ export type TestFailed = components['schemas']['TestFailed'];
 export type TestPassed = components['schemas']['TestPassed'];
 export type TestRequest = components['schemas']['TestRequest'];
 export type Tested = components['schemas']['Tested'];
+export type TestedAutomation = components['schemas']['TestedAutomation'];
 export type TestedBadly = components['schemas']['TestedBadly'];
 export type TestedIntegration = components['schemas']['TestedIntegration'];
 export type TestedWell = components['schemas']['TestedWell'];
@@ -4229,6 +4429,41 @@ export interface operations {
             };
         };
     };
+    rehearseAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RehearseRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Rehearsal"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     restoreAutomation: {
         parameters: {
             query?: never;
@@ -4251,6 +4486,41 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ChangedAutomation"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    testAutomation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AutomationTest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TestedAutomation"];
                 };
             };
             /** @description What is wrong, as problem+json */
@@ -4298,7 +4568,10 @@ export interface operations {
     createCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -4366,7 +4639,10 @@ export interface operations {
     updateCalendarEvent: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 eventId: string;
             };
@@ -4461,6 +4737,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4520,6 +4801,11 @@ export interface operations {
             query: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4582,6 +4868,11 @@ export interface operations {
             query?: {
                 /** @description One status, or several with commas. */
                 status?: string;
+                /**
+                 * @description One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+                 *     failure without one needs the owner: it was not sent again since.
+                 */
+                statusReason?: string;
                 /** @description One channel, or several with commas. */
                 channel?: string;
                 /** @description One webhook, or several with commas. */
@@ -4835,7 +5126,10 @@ export interface operations {
     sendEmail: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };
@@ -6118,7 +6412,10 @@ export interface operations {
     sendSms: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The same as `idempotencyKey` */
+                "Idempotency-Key"?: string | null;
+            };
             path?: never;
             cookie?: never;
         };

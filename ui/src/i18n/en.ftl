@@ -2,10 +2,16 @@
 skip = To the content
 pages = Pages
 workspace-switch = Switch workspace
+practice = Practice
+practice-note = Practice. Nothing you do here leaves this computer.
+practice-small = Nothing goes out
+practice-leave = Go to { $name }
+practice-choice = { $name }, nothing leaves this computer
 menu = Menu
 integrations = Integrations
 today = Today
 activity = Activity
+automations = Automations
 webhooks = Webhooks
 connect = Connect your software
 begin-title = What is your business called?
@@ -78,9 +84,9 @@ record-sample = Fill in a sample
 record-do = Record
 record-not-json = The data is not JSON yet. It must be an object, such as {"{"}"id": "7"{"}"}.
 recorded = { $label } recorded. { $deliveries ->
-    [0] No receiver listens for it.
-    [one] One receiver is being told.
-   *[other] { $deliveries } receivers are being told.
+    [0] Nobody listens for it.
+    [one] One delivery is on its way.
+   *[other] { $deliveries } deliveries are on their way.
   }
 recorded-before = It was recorded before. Nothing new was queued.
 recorded-odd = It was taken as it is, but looks unusual:
@@ -99,10 +105,13 @@ search-hint = Name, number, booking, or status:failed
 search-more = and more
 search-offers = What can be asked for
 chip-webhook = a webhook that is gone
+chip-automation-gone = an automation that is gone
+chip-automation = What one automation did
 chip-edit = Edit
 chip-off = Remove { $said }
 chip-wrong = “{ $said }” means nothing here. Pick one of what is offered, or put it in quotes to look for the words.
 chip-status = How it stands
+chip-reason = Why it stands so
 chip-channel = Webhook, email, text …
 chip-type = What happened
 chip-subject = One booking, person or article
@@ -179,22 +188,39 @@ again-do = Send { $said }
 again-none = Send
 replay-progress = Sent again
 replay-stop = Stop
+letting-open = Let out…
+bulk-title-release = { $count ->
+    [one] Let it go out?
+   *[other] Let { $said } go out?
+}
+bulk-title-all-release = Let all that are held go out?
+bulk-lead-release = They are sent now, as they were written. What cannot be sent yet stays held.
+bulk-rest-release = { $count ->
+    [one] 1 is not held and stays as it is.
+   *[other] { $said } are not held and stay as they are.
+}
+bulk-now-release = { $said } on their way
+bulk-do-release = Let them out
+bulk-done-release = { $count ->
+    [one] 1 is on its way.
+   *[other] { $said } are on their way.
+}
 closing-open = Close…
-closing-title = { $count ->
+bulk-title-cancel = { $count ->
     [0] Nothing to close
     [one] Close 1 delivery?
    *[other] Close { $said } deliveries?
   }
-closing-title-all = Close all that match?
-closing-lead = They are not sent any more and leave what needs you. What was already sent stays as it is.
-closing-rest = { $count ->
+bulk-title-all-cancel = Close all that match?
+bulk-lead-cancel = They are not sent any more and leave what needs you. What was already sent stays as it is.
+bulk-rest-cancel = { $count ->
     [one] 1 of those chosen has ended already and stays as it is.
    *[other] { $said } of those chosen have ended already and stay as they are.
   }
-closing-now = { $said } closed
+bulk-now-cancel = { $said } closed
 closing-stop = Stop
-closing-do = Close them
-closing-done = { $count ->
+bulk-do-cancel = Close them
+bulk-done-cancel = { $count ->
     [0] Nothing was left to close.
     [one] 1 delivery was closed.
    *[other] { $said } deliveries were closed.
@@ -303,6 +329,11 @@ calls-none = Nothing was sent yet. Send a test, or wait for the next event.
 pause = Pause
 resume = Resume
 delete = Delete
+none-title = Send none of them?
+none-lead = { $waiting ->
+    [one] 1 message is not sent and stays in Activity as closed by you.
+   *[other] { $said } messages are not sent and stay in Activity as closed by you.
+}
 remove-title = Remove this webhook?
 remove-lead = It is not told about anything any more. { $waiting ->
     [0] Nothing waits for it.
@@ -618,6 +649,16 @@ client-is = { $name } is used when you connect.
 client-wrong = This is not the file of a desktop client. In Google’s console choose “Desktop app” and download its JSON file.
 calendar-title = Which calendar?
 calendar-lead = New entries go there. Entries that are already written stay where they are.
+calendar-more = { $count ->
+    [0] Details
+    [one] Details and the next entry
+   *[other] Details and the next { $count } entries
+  }
+calendar-into = Entries go to
+calendar-may = Permitted
+calendar-since = Connected since
+calendar-by = Client
+calendar-by-us = Signalbox’s own
 calendar-main = your main one
 
 # Writing by hand
@@ -643,6 +684,10 @@ mail-html-hint = The plain text is made of it, with its links.
 mail-files = Files
 mail-send = Send email
 attach = Attach files
+attach-stored = Attach stored files
+attach-stored-lead = They are read from your storage when the email is sent. Twenty megabytes fit into one email.
+attach-stored-none = No files are stored yet.
+attach-stored-do = Attach
 attach-off = Take off { $name }
 attach-too-much = Files of one email may be 700 KB together here. Put larger ones into Files and send a link.
 as-seen = As the customer sees it
@@ -691,3 +736,215 @@ bytes = { $count ->
     [one] 1 byte
    *[other] { $count } bytes
   }
+
+# Automations: the grid
+automations-lead = { $on } on, { $off } off. When this happens, do that.
+automations-grid = Events and what happens on each channel
+automations-when = When
+automation-gone = This automation is not there any more. Choose another one above.
+cell-add = Add to { $event }: { $way }
+cell-also = { $name }. Also at: { $others }
+cell-unsaved = not saved
+way-email = Email
+way-sms = Text
+way-calendar = Calendar
+way-storage = File
+way-webhook = Webhooks
+cell-sent = { $count ->
+    [one] 1 went out in the last seven days
+   *[other] { $said } went out in the last seven days
+}
+cell-receivers = { $count ->
+    [one] 1 receiver
+   *[other] { $count } receivers
+}
+add-blank = Begin with nothing
+add-like = Begin with “{ $name }”
+copy-of = { $name }, copy
+
+# Automations: the editor
+automation-editor = Editor
+automation-on = { $name } is on
+does-email = sends an email
+does-sms = sends a text
+does-calendar = writes into the calendar
+does-storage = stores a file
+version-saved = Saved { $at }
+automation-activity = See what it did
+automation-delete = Delete
+automation-delete-title = Delete “{ $name }”?
+automation-delete-lead = { $waiting ->
+    [0] Nothing waits for it. What it did stays in Activity.
+    [one] 1 delivery waits and is not sent then. What it did stays in Activity.
+   *[other] { $waiting } deliveries wait and are not sent then. What it did stays in Activity.
+}
+automation-delete-do = Delete it
+automation-event = When this happens
+automation-event-none = nothing is chosen
+automation-only = Only if
+automation-only-all = always
+automation-only-some = { $count ->
+    [one] 1 condition
+   *[other] { $count } conditions
+}
+automation-limit = Brake
+automation-limit-usual = as for all
+automation-limit-own = { $count } in ten minutes
+automation-limit-field = At most, in ten minutes
+automation-limit-hint = More than that are held, and you are asked. Empty: the limit of this workspace.
+automation-make-on = Save and switch on
+automation-make-off = Save, leave it off
+automation-made-on = “{ $name }” is saved and on.
+automation-made-off = “{ $name }” is saved. It is off until you move its lever.
+draft-behind = It was changed elsewhere since you began typing. Saving puts yours in its place.
+unsaved-kept = “{ $name }” is not saved yet. What you typed is kept; open it to go on.
+value-insert = Value
+value-into = Put a value into { $field }
+mistake-at = Line { $line }, letter { $column }
+when = When
+when-once = At once
+when-once-hint = Each event by itself, the moment it happens.
+when-gathered = At once, changes gathered
+when-gathered-hint = What is new goes at once. A change or a cancellation waits for the next one, so that only the latest is sent.
+when-after = Some time later
+when-after-hint = Counted from the event. If it is cancelled meanwhile, nothing is sent.
+when-near = Before or after a time in it
+when-near-hint = It moves when the time moves. If it is cancelled meanwhile, nothing is sent.
+when-seconds = Seconds to wait
+when-amount = How long
+when-unit = Unit
+when-side = Which side
+when-field = Of which time
+unit-minutes = minutes
+unit-hours = hours
+unit-days = days
+side-before = before
+side-after = after
+action-to-hint = Where the event names nobody, nothing is sent.
+action-html = Text, as HTML
+action-html-hint = Values are filled in for each customer.
+action-more = More
+action-text = Plain text
+action-text-hint = Leave it empty: it is made of the HTML.
+action-reply-hint = Leave it empty for your sender’s address.
+action-operation = What it does
+operation-sync = Keep one entry up to date
+operation-sync-hint = Writes it, moves it with the booking, removes it when the booking is cancelled.
+operation-create = Write an entry
+operation-create-hint = Once. A repeated event does not write it twice.
+operation-update = Change the entry
+operation-update-hint = Only what is filled in below.
+operation-delete = Remove the entry
+operation-delete-hint = The entry of the same booking.
+action-title = Title
+action-start = Begins
+action-end = Ends
+action-location = Where
+action-description = Notes
+action-attendees = Guests
+action-attendees-hint = One email address or value a line. Google invites them.
+action-entry = Which entry
+action-entry-hint = Two entries for one booking need two names.
+action-key = Name of the file
+action-key-hint = With its folder: bookings/{"{{"} bookingId {"}}"}.json
+action-content = Content
+action-content-type = Kind of file
+action-content-type-hint = Leave it empty: the ending of the name says it.
+
+# Automations: preview
+preview = Preview
+preview-with = Preview with
+preview-last = What happened last
+preview-samples = Samples
+preview-sample = Sample: { $label }
+preview-email = Email
+preview-sms = Text
+preview-calendar = Entry
+preview-storage = File
+preview-plain = Plain
+preview-json = JSON
+preview-data = Data
+preview-old = As it was before your last change:
+preview-none = With this event, nothing is sent.
+preview-mistake = A text cannot be read. It is marked on its field.
+preview-missing = A value may say what stands in for it:
+entry-removed = The entry is removed from the calendar.
+entry-time = When
+
+# Automations: a test to the owner
+to-me-open = Send test to me
+to-me-title = Send a test to me
+to-me-lead = What you see, with the data of { $what }. It goes to you alone.
+to-me-email = Your email address
+to-me-phone = Your phone number
+to-me-send = Send test
+to-me-another = Send another
+
+# Automations: versions
+versions-title = Versions of “{ $name }”
+versions-lead = Each change of its texts is kept. Restoring one makes a new version of it.
+versions-dirty = Save or undo your changes first.
+version = Version { $version }
+version-current = in use
+version-restored = restored from version { $version }
+version-restore = Restore
+version-restore-it = Restore version { $version }
+version-text = Its text
+
+# Automations: rehearsal, and sending again
+rehearse-open = Rehearse…
+rehearse-title = Rehearse with what really happened
+rehearse-lead = Past events go through the automation as it is saved now. Nothing is sent.
+rehearse-which = Automation
+rehearse-do = Rehearse
+rehearse-again = Rehearse again
+rehearsing = Rehearsing
+rehearse-samples = Some of them
+rehearse-differences = Compared with what was sent then:
+rehearse-missing = Missing values: { $names }.
+rehearse-more = There were more than 10,000 events; the rest was left out.
+rehearse-sent = What was sent
+difference-same = { $said } the same
+difference-changed = { $said } different
+difference-added = { $said } not sent then
+difference-removed = { $said } sent then, not now
+differs-changed = different
+differs-added = new
+differs-removed = not now
+outcome-brake = Held by the brake
+outcome-superseded = Replaced by something newer
+outcome-send = Would be sent
+outcome-filtered = Not meant
+outcome-missing = Would be held
+outcome-nobody = Nobody to send to
+outcome-late = Too late
+outcome-not-set-up = Not set up
+resend-open = Fix and resend…
+resend-title = Send again with the texts as they are now
+resend-lead = Mend the text first, then look at what each person would get.
+resend-which = Automation
+resend-unsaved = This automation has changes that are not saved. What goes out is what is saved.
+resend-who = Which of them
+resend-failed = Only those that failed
+resend-all = All
+resend-see = What each one gets
+resend-rest = and { $said } more
+since-label = Since
+until-label = Until
+period-today = today
+period-yesterday = yesterday
+period-mon = Monday
+period-7d = seven days ago
+period-30d = 30 days ago
+ending-now = now
+ending-today = the end of yesterday
+ending-yesterday = two days ago
+
+# Needs you: automations
+problem-choose = Look and choose…
+problem-automation = Automation
+
+# Practice
+practice-booking = Practice booking
+practice-booking-more = Records a made-up booking, so that you see all five results.
+results-of = What became of it

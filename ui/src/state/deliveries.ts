@@ -38,15 +38,17 @@ export function meant(filter: Filter): Record<string, unknown> {
   const { test, ...rest } = asked(filter);
   return { ...rest, ...(test ? { test: test === "true" } : {}) };
 }
-export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
+export const replay = (filter: Record<string, unknown>, more: { dryRun?: boolean; perMinute?: number | null; content?: "original" | "current" }): Promise<Replayed> => ask<Replayed>("POST", "/api/deliveries/replay", { filter, ...more });
 export const replays = () => live<Replays>(() => "/api/replays", ["deliveries"], { pace: 1000 });
 export const stopReplay = (id: string): Promise<unknown> => ask("POST", `/api/replays/${id}/cancel`, {});
 
-const OPEN = ["pending", "held", "failed", "unknown"];
-/** Every delivery that fits and can still be closed, one page after the other. */
-export async function* closable(filter: Filter): AsyncGenerator<DeliveryRow[]> {
+const fit = { cancel: ["pending", "held", "failed", "unknown"], release: ["held"] } as const;
+/** What can be done with many at once: they are closed, or let go. */
+export type Bulk = keyof typeof fit;
+/** Every delivery that fits and that this can be done with, one page after the other. */
+export async function* fitting(filter: Filter, how: Bulk): AsyncGenerator<DeliveryRow[]> {
   const question = asked(filter);
-  const wanted = question.status ? OPEN.filter((one) => question.status?.split(",").includes(one)) : OPEN;
+  const wanted = question.status ? fit[how].filter((one) => question.status?.split(",").includes(one)) : fit[how];
   if (!wanted.length) return;
   for (let cursor: string | null = null; ; ) {
     const page: DeliveryPage = await ask<DeliveryPage>("GET", `/api/deliveries?${new URLSearchParams({ ...question, status: wanted.join(","), limit: "200", ...(cursor ? { cursor } : {}) })}`);
@@ -55,7 +57,7 @@ export async function* closable(filter: Filter): AsyncGenerator<DeliveryRow[]> {
     if (!cursor) return;
   }
 }
-export const isOpen = (row: DeliveryRow): boolean => OPEN.includes(row.status);
+export const fits = (row: DeliveryRow, how: Bulk): boolean => fit[how].some((one) => one === row.status);
 
 export const canExport = canSave;
 export function exportLog(filter: Filter, format: "csv" | "ndjson"): Promise<void> {

@@ -3,23 +3,25 @@
 
 import { day, full, localTime, moment, t } from "../i18n/say";
 
-export const members = ["status", "channel", "webhookId", "eventType", "eventId", "subject", "recipient", "since", "until", "test", "q"] as const;
+export const members = ["status", "statusReason", "channel", "webhookId", "automationId", "eventType", "eventId", "subject", "recipient", "since", "until", "test", "q"] as const;
 export type Member = (typeof members)[number];
 export type Filter = Partial<Record<Member, string>>;
 
 /** The names that stand for ids and types. */
-export interface Names { webhooks: { id: string; name: string }[]; types: { type: string; label: string }[] }
+export interface Names { webhooks: { id: string; name: string }[]; automations?: { id: string; name: string }[]; types: { type: string; label: string }[] }
 export interface Chip { member: Member; word: string; said: string; text: string }
 export interface Suggestion { text: string; word: string; value: string; more: string; whole: boolean }
 
-const words: Record<string, Member> = { status: "status", channel: "channel", webhook: "webhookId", type: "eventType", subject: "subject", to: "recipient", event: "eventId", since: "since", until: "until", is: "test" };
+const words: Record<string, Member> = { status: "status", reason: "statusReason", channel: "channel", webhook: "webhookId", automation: "automationId", type: "eventType", subject: "subject", to: "recipient", event: "eventId", since: "since", until: "until", is: "test" };
 const wordOf = (member: Member): string => Object.keys(words).find((word) => words[word] === member) ?? member;
 // Several of these can be asked for at once.
-const many = new Set<Member>(["status", "channel", "webhookId", "eventType"]);
+const many = new Set<Member>(["status", "statusReason", "channel", "webhookId", "automationId", "eventType"]);
 
 const statuses: Record<string, string> = { received: "success", waiting: "pending,sending", held: "held", failed: "failed", unknown: "unknown", skipped: "skipped", cancelled: "cancelled", success: "success", delivered: "success", pending: "pending", sending: "sending" };
 const offered = ["failed", "unknown", "held", "waiting", "received", "skipped", "cancelled"];
 const channels = ["webhook", "email", "sms", "calendar", "storage"];
+// What a person may look for; `none` finds failures that were not sent again since.
+const reasons = ["none", "replayed", "offline", "paused", "needs_sign_in", "needs_credentials", "needs_setup", "keychain", "over_limit", "missing_value", "no_recipient", "not_configured", "disabled", "filtered", "too_late", "superseded", "by_owner", "text_purged"];
 const weekdays = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
 
 export function filterOf(query: URLSearchParams): Filter {
@@ -48,11 +50,15 @@ function meaning(member: Member, value: string, names: Names, now: Date): string
       const found = low.split(",").map((one) => statuses[one.trim()]);
       return found.every((one) => one !== undefined) ? found.join(",") : null;
     }
+    case "statusReason":
+      return low.split(",").every((one) => reasons.includes(one)) ? low : null;
     case "channel":
       return low.split(",").every((one) => channels.includes(one)) ? low : null;
-    case "webhookId": {
-      const same = names.webhooks.find((one) => one.id === value || one.name.toLowerCase() === low);
-      const begins = names.webhooks.filter((one) => one.name.toLowerCase().startsWith(low));
+    case "webhookId":
+    case "automationId": {
+      const named = member === "webhookId" ? names.webhooks : (names.automations ?? []);
+      const same = named.find((one) => one.id === value || one.name.toLowerCase() === low);
+      const begins = named.filter((one) => one.name.toLowerCase().startsWith(low));
       return same?.id ?? (begins.length === 1 ? (begins[0]?.id ?? null) : null);
     }
     case "eventType":
@@ -126,6 +132,8 @@ function spoken(member: Member, value: string, names: Names): string {
     }
     case "webhookId":
       return each((id) => names.webhooks.find((one) => one.id === id)?.name ?? t("chip-webhook"));
+    case "automationId":
+      return each((id) => names.automations?.find((one) => one.id === id)?.name ?? t("chip-automation-gone"));
     case "since":
     case "until":
       return /^\d{4}-\d\d-\d\dt/i.test(value) ? full(moment(localOf(value))).replace(/:\d\d$/, "") : /^\d{4}-\d\d-\d\d$/.test(value) ? day(value) : value;
@@ -197,7 +205,7 @@ export function suggestions(text: string, names: Names): Suggestion[] {
   if (last.startsWith('"')) return [];
   const heads = Object.keys(words).filter((word) => word.startsWith(low)).map((word) => ({ text: `${word}:`, word, value: "", more: t(`chip-${word}`), whole: false }));
   if (low.length < 2) return heads;
-  return [...heads, ...["status", "webhook", "type"].flatMap((word) => values(word, names)).filter((one) => fits(one, low))].slice(0, 8);
+  return [...heads, ...["status", "webhook", "automation", "type"].flatMap((word) => values(word, names)).filter((one) => fits(one, low))].slice(0, 8);
 }
 const fits = (one: Suggestion, part: string): boolean => one.value.toLowerCase().includes(part) || one.more.toLowerCase().includes(part);
 
@@ -206,10 +214,14 @@ function values(word: string, names: Names): Suggestion[] {
   switch (words[word]) {
     case "status":
       return offered.map((one) => of(one, t(`chip-status-${one}`)));
+    case "statusReason":
+      return reasons.map((one) => of(one));
     case "channel":
       return channels.map((one) => of(one));
     case "webhookId":
       return names.webhooks.map((one) => of(one.name));
+    case "automationId":
+      return (names.automations ?? []).map((one) => of(one.name));
     case "eventType":
       return names.types.map((one) => of(one.type, one.label));
     case "since":

@@ -53,9 +53,10 @@ export const opens = (url: string): void => {
   else window.open(url, "_blank", "noopener");
 };
 
+const sheets: Partial<Record<ProblemAction, string>> = { reconnect: "sign-in", replace_key: "key", choose_calendar: "calendar" };
 /** Where the owner does what a button of a problem says, if that is a sheet of its service: `#/…`. */
 export const mendedAt = (problem: OpenProblem, action: ProblemAction): string | undefined =>
-  problem.webhookId || !kinds.some((kind) => kind === problem.integration) || (action !== "replace_key" && action !== "reconnect") ? undefined : to("integrations", problem.integration, { do: action === "reconnect" ? "sign-in" : "key" });
+  problem.webhookId || !kinds.some((kind) => kind === problem.integration) || !(action in sheets) ? undefined : to("integrations", problem.integration, { do: sheets[action] });
 
 // ---- how several stand, in one
 

@@ -14,6 +14,8 @@ export const route = {
   get query() { return at.query; },
 };
 
+/** The page that the address names, which may not be shown yet. */
+export const pageOf = (): string => read().page;
 /** Follow the address. */
 export function arrive(): void {
   at = read();

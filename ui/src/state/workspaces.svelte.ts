@@ -7,6 +7,10 @@ import { live } from "./live.svelte";
 
 const KEPT = "workspace";
 
+let at = $state.raw<Workspace>();
+/** The one that is looked at, for whoever stands in it. */
+export const here = { get workspace() { return at; } };
+
 /** Must be called while a component is being set up. */
 export function workspaces() {
   const found = live<Workspaces>(() => "/api/workspaces", ["workspaces"]);
@@ -19,6 +23,7 @@ export function workspaces() {
     sayTimesOf(current.timezone);
     return `${current.id} ${current.timezone}`;
   });
+  $effect.pre(() => void (at = current));
   return {
     found,
     get current(): Workspace | undefined { return current; },

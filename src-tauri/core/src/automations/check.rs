@@ -6,8 +6,6 @@ use crate::condition::Condition;
 use crate::error::FieldError;
 use crate::events;
 
-/// The longest text of an automation, in bytes.
-const LONGEST_TEXT: usize = 128 * 1024;
 const LONGEST_PATH: usize = 200;
 const MOST_EVENTS: usize = 20;
 const MOST_SECONDS: u32 = 3_600;
@@ -143,13 +141,7 @@ pub(crate) fn action(action: &Action) -> Vec<FieldError> {
     }
     for (path, source) in texts(action) {
         let path = format!("action.{path}");
-        if source.len() > LONGEST_TEXT {
-            wrong.push(FieldError::new(
-                path,
-                "too_long",
-                "This text is longer than 128 KiB.",
-            ));
-        } else if let Err(mistake) = template::check(source) {
+        if let Err(mistake) = template::check(source) {
             wrong.push(FieldError::new(
                 path,
                 "template",

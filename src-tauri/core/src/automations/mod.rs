@@ -4,21 +4,28 @@
 //! intake, in the shape of what is handed in by hand. `check` says what is wrong with one; `plan`
 //! (pure) makes deliveries of an event with `render` (its texts), `when` (its time) and `template`;
 //! `known` keeps what is active at hand, `queue` brings a plan into the event's own transaction
-//! with order, gathering and brake, `anew` renders what waits once texts have changed. The use
-//! cases are in `store`, `preview` and `rehearse`.
+//! with order, gathering and brake, `anew` renders what waits once texts have changed, `again` what is
+//! sent again. The use
+//! cases are in `store`, `preview`, `trial` and `rehearse`.
 
+mod action;
+pub(crate) mod again;
 mod anew;
 mod check;
 mod grammar;
 pub(crate) mod known;
+#[cfg(test)]
+mod model;
 pub(crate) mod plan;
 mod preview;
 pub(crate) mod queue;
+mod rehearse;
 
 mod render;
 pub(crate) mod starter;
 pub(crate) mod store;
 pub(crate) mod template;
+mod trial;
 mod when;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
@@ -26,15 +33,16 @@ use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+pub use action::{Action, CalendarAction, EmailAction, Operation, SmsAction, StorageAction};
 pub use preview::{Draft, Mistake, Outcome, Preview, PreviewEvent, PreviewRequest};
 pub(crate) use preview::{holes, nobody};
+pub use rehearse::{Difference, MissingValue, Rehearsal, RehearseRequest, Sample};
+pub use trial::{TestRequest, TestSent, Tested};
 pub use when::QuietHours;
 
 use crate::clock::Time;
 use crate::explain::State;
 use crate::ids::AutomationId;
-use crate::integrations::Kind;
-use crate::integrations::calendar::{Reminder, SendUpdates};
 
 /// How long a change waits for the next one, unless said otherwise, in seconds.
 pub const USUAL_GATHER_SECONDS: u32 = 60;
@@ -89,145 +97,6 @@ pub struct RelativeTo {
     pub field: String,
     /// Minutes after it; negative is before.
     pub minutes: i64,
-}
-
-/// What is done.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "schema", schema(as = AutomationAction))]
-pub enum Action {
-    /// An email is sent.
-    Email(EmailAction),
-    /// A text is sent.
-    Sms(SmsAction),
-    /// An entry of the calendar is made, changed or removed.
-    Calendar(CalendarAction),
-    /// A file is stored.
-    Storage(StorageAction),
-}
-
-impl Action {
-    /// Which service does it.
-    #[must_use]
-    pub const fn kind(&self) -> Kind {
-        match self {
-            Self::Email(_) => Kind::Email,
-            Self::Sms(_) => Kind::Sms,
-            Self::Calendar(_) => Kind::Calendar,
-            Self::Storage(_) => Kind::Storage,
-        }
-    }
-}
-
-/// An email; every text is a template.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct EmailAction {
-    /// Whom it goes to, several with commas; where this is empty nothing is sent.
-    pub to: String,
-    /// Who gets a copy that all see.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cc: Option<String>,
-    /// Who gets a copy that nobody sees.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bcc: Option<String>,
-    /// Where answers go; else to the sender.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reply_to: Option<String>,
-    /// What it is about.
-    pub subject: String,
-    /// The text with its looks; values are escaped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub html: Option<String>,
-    /// The text alone; derived from `html` where it is absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub text: Option<String>,
-}
-
-/// A text to one person; both are templates.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct SmsAction {
-    /// The phone number; where this is empty nothing is sent.
-    pub to: String,
-    /// What it says.
-    pub message: String,
-}
-
-/// What is done with an entry of the calendar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "schema", schema(as = CalendarOperation))]
-pub enum Operation {
-    /// It is made.
-    Create,
-    /// What is named is changed.
-    Update,
-    /// It is removed.
-    Delete,
-    /// It is made or changed, and removed once the event's type ends in `.cancelled`.
-    Sync,
-}
-
-/// An entry of the calendar; every text is a template.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct CalendarAction {
-    /// What is done with it.
-    pub operation: Operation,
-    /// Which entry of the event's subject; default `main`. No template.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub entry: Option<String>,
-    /// What it is called.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub title: Option<String>,
-    /// More about it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// When it begins.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub start_time: Option<String>,
-    /// When it ends.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub end_time: Option<String>,
-    /// The zone of the times; else the one that the event's data names, else the workspace's.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub timezone: Option<String>,
-    /// Whole days.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub all_day: Option<bool>,
-    /// Email addresses of the guests; one that is empty is left out.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[cfg_attr(feature = "schema", schema(required = false))]
-    pub attendees: Vec<String>,
-    /// Where it is.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub location: Option<String>,
-    /// How the owner is reminded, as in `POST /api/calendar/events`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reminders: Option<Vec<Reminder>>,
-    /// Who hears of it from Google.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub send_updates: Option<SendUpdates>,
-}
-
-/// A file; every text is a template.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct StorageAction {
-    /// Where it lies, under the workspace: `bookings/{{ bookingId }}.json`.
-    pub key: String,
-    /// What is in it.
-    pub content: String,
-    /// What kind of file it is; else by the ending of its key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub content_type: Option<String>,
 }
 
 /// An automation to be made.

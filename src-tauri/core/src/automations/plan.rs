@@ -106,8 +106,18 @@ pub(crate) struct Planned {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Plan {
     /// Whose deliveries about the same subject are the truth no more, while they wait.
-    pub(crate) supersedes: Vec<(AutomationId, Kind)>,
+    pub(crate) supersedes: Vec<Supersedes>,
     pub(crate) planned: Vec<Planned>,
+}
+
+/// What of an automation's a newer event takes the place of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Supersedes {
+    pub(crate) automation: AutomationId,
+    pub(crate) kind: Kind,
+    /// True: only changes that wait for another one, for nothing may overtake them and be undone by
+    /// them; false: whatever waits.
+    pub(crate) gathered_only: bool,
 }
 
 /// The data as texts see it; what cannot be read has no values.
@@ -128,11 +138,14 @@ pub(crate) fn plan(
         if !automation.concerns(event.event_type) {
             continue;
         }
-        let newest_counts =
-            when::is_change(event.event_type) || when::is_follow_up(&automation.settings);
-        if newest_counts && event.subject.is_some() {
-            plan.supersedes
-                .push((automation.id, automation.action.kind()));
+        if event.subject.is_some() {
+            let newest_counts =
+                when::is_change(event.event_type) || when::is_follow_up(&automation.settings);
+            plan.supersedes.push(Supersedes {
+                automation: automation.id,
+                kind: automation.action.kind(),
+                gathered_only: !newest_counts,
+            });
         }
         if !automation.listens_to(event.event_type) {
             continue;
@@ -154,15 +167,14 @@ pub(crate) fn fits(automation: &Ready, data: &str) -> bool {
         .is_none_or(|condition| condition.fits(data))
 }
 
-/// The delivery that one automation makes of an event, and what is wrong with its texts.
-pub(crate) fn of_one(
+/// The text that an automation makes of an event, and what is wrong with it.
+pub(crate) fn text(
     event: &Happened<'_>,
     automation: &Ready,
     data: &Value,
     business: &Business,
     now: Time,
-) -> (Planned, Vec<Found>) {
-    let kind = automation.action.kind();
+) -> (Made, Vec<Found>) {
     let scene = Scene {
         event_type: event.event_type,
         event_id: event.event_id,
@@ -174,7 +186,19 @@ pub(crate) fn of_one(
         timezone: &business.timezone,
         now,
     };
-    let (made, found) = render::make(&automation.action, &scene, business);
+    render::make(&automation.action, &scene, business)
+}
+
+/// The delivery that one automation makes of an event, and what is wrong with its texts.
+pub(crate) fn of_one(
+    event: &Happened<'_>,
+    automation: &Ready,
+    data: &Value,
+    business: &Business,
+    now: Time,
+) -> (Planned, Vec<Found>) {
+    let kind = automation.action.kind();
+    let (made, found) = text(event, automation, data, business, now);
     let (mut recipient, mut deed) = match made {
         Made::Ready { body, recipient } => (recipient, Deed::Send { body }),
         Made::NoRecipient(why) => (String::new(), Deed::NoRecipient(why)),

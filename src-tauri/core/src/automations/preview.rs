@@ -180,7 +180,7 @@ impl Hub {
         self.preview_row(workspace, row, draft.event).await
     }
 
-    async fn preview_row(
+    pub(super) async fn preview_row(
         &self,
         workspace: WorkspaceId,
         row: AutomationRow,

@@ -45,10 +45,9 @@ struct Superseded {
 pub(crate) fn queue(tx: &mut Tx<'_>, because: &Because<'_>, made: Made) -> Result<()> {
     let mut superseded = Vec::new();
     if let Some(subject) = because.subject {
-        for (automation, kind) in &made.plan.supersedes {
-            let endpoint = kind.endpoint(because.workspace);
-            let rows =
-                db::planned::supersede(tx.conn(), &endpoint, subject, *automation, because.now)?;
+        for newer in &made.plan.supersedes {
+            let endpoint = newer.kind.endpoint(because.workspace);
+            let rows = db::planned::supersede(tx.conn(), &endpoint, subject, newer, because.now)?;
             if rows.is_empty() {
                 continue;
             }
@@ -57,7 +56,7 @@ pub(crate) fn queue(tx: &mut Tx<'_>, because: &Because<'_>, made: Made) -> Resul
                 tx.after_commit(move || lanes.look(&endpoint));
             }
             let since = rows.into_iter().flatten().min();
-            superseded.push((*automation, Superseded { since }));
+            superseded.push((newer.automation, Superseded { since }));
         }
     }
     for planned in made.plan.planned {

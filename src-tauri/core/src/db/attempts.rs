@@ -9,6 +9,7 @@ use crate::deliveries::Trigger;
 use crate::error::Result;
 use crate::ids::AttemptId;
 use crate::outcome::Failure;
+use crate::webhooks::headers::MASK;
 
 /// How an attempt ended, as it is stored.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +28,42 @@ pub(crate) struct Ended {
     pub(crate) provider_id: Option<String>,
     /// It was accepted, and this is when to ask what became of it; kept with the delivery.
     pub(crate) check_at: Option<Time>,
+}
+
+/// Shorter ones are no secrets, and would be found in many words.
+const SHORTEST_SECRET: usize = 8;
+
+impl Ended {
+    /// Takes a secret out of what was answered: some echo what they were told.
+    pub(crate) fn forget(&mut self, secret: &str) {
+        if secret.len() < SHORTEST_SECRET {
+            return;
+        }
+        let escaped = serde_json::to_string(secret).unwrap_or_default();
+        let forms = [secret, escaped.trim_matches('"')];
+        let forgotten = |text: &str| {
+            let found = forms.iter().any(|form| text.contains(form));
+            found.then(|| {
+                forms
+                    .iter()
+                    .fold(text.to_owned(), |text, form| text.replace(form, MASK))
+            })
+        };
+        for value in self
+            .response_headers
+            .iter_mut()
+            .flat_map(BTreeMap::values_mut)
+        {
+            if let Some(masked) = forgotten(value) {
+                *value = masked;
+            }
+        }
+        if let Some(body) = &mut self.response_body
+            && let Some(masked) = forgotten(&String::from_utf8_lossy(body))
+        {
+            *body = masked.into_bytes();
+        }
+    }
 }
 
 /// An attempt as stored.

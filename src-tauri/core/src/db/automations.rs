@@ -75,6 +75,14 @@ pub(crate) fn get(
         .optional()?)
 }
 
+/// The name of one that is, or was.
+pub(crate) fn name(conn: &Connection, id: AutomationId) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT name FROM automations WHERE id = ?")?
+        .query_row([id], |r| r.get(0))
+        .optional()?)
+}
+
 pub(crate) fn count(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {
     let n: i64 = conn.query_row(
         "SELECT count(*) FROM automations WHERE workspace_id = ? AND deleted_at IS NULL",

@@ -85,3 +85,21 @@ pub(crate) fn delete(conn: &Connection, workspace: WorkspaceId, entry: &str) -> 
     )?;
     Ok(())
 }
+
+/// Entries that began before `until`, and that nothing is under way or waiting for.
+const OVER: &str = "SELECT workspace_id, entry_id FROM calendar_entries c WHERE starts_at < ?1
+    AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.endpoint = 'calendar.' || c.workspace_id AND d.subject = c.entry_id AND d.finished_at IS NULL)";
+
+/// How many are over.
+pub(crate) fn count_over(conn: &Connection, until: Time) -> Result<u64> {
+    let sql = format!("SELECT count(*) FROM ({OVER})");
+    let n: i64 = conn.query_row(&sql, [until], |r| r.get(0))?;
+    Ok(n.cast_unsigned())
+}
+
+/// Forgets those that are over, so many at most; how many went.
+pub(crate) fn forget_over(conn: &Connection, until: Time, limit: u32) -> Result<u64> {
+    let sql =
+        format!("DELETE FROM calendar_entries WHERE (workspace_id, entry_id) IN ({OVER} LIMIT ?2)");
+    Ok(conn.prepare_cached(&sql)?.execute(params![until, limit])? as u64)
+}

@@ -87,57 +87,57 @@ pub(crate) struct Automatic {
     pub(crate) not_before: Option<Time>,
 }
 
-const SELECT: &str = "SELECT d.*, e.id AS event_id, e.purged_at, w.name AS who, a.name AS automation FROM deliveries d
-  JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
+/// The columns of a [`DeliveryRecord`], in the order in which [`record`] reads them: by their place,
+/// for a name is looked for among all columns of every row.
+const SELECT: &str = "SELECT d.seq, d.id, e.id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, w.name, d.status, d.status_reason, d.is_test, d.replay_of,
+    d.due_at, d.after_earlier, d.attempts, d.status_code, d.code, d.args, d.duration_ms, d.created_at, d.finished_at, d.delivered_at, d.provider_id, d.lease IS NOT NULL, e.purged_at,
+    d.automation_id, d.automation_version, a.name, d.not_before
+  FROM deliveries d JOIN events e ON e.seq = d.event_seq LEFT JOIN webhooks w ON w.id = d.endpoint LEFT JOIN automations a ON a.id = d.automation_id";
 
 fn automatic(row: &Row<'_>) -> rusqlite::Result<Option<Automatic>> {
-    let Some(id) = row.get("automation_id")? else {
+    let Some(id) = row.get(26)? else {
         return Ok(None);
     };
-    let why = match row.get::<_, Option<Code>>("code")? {
+    let why = match row.get::<_, Option<Code>>(17)? {
         Some(_) => None,
-        None => row.get("args")?,
+        None => row.get(18)?,
     };
     Ok(Some(Automatic {
         id,
-        version: row.get("automation_version")?,
-        name: row
-            .get::<_, Option<String>>("automation")?
-            .unwrap_or_default(),
+        version: row.get(27)?,
+        name: row.get::<_, Option<String>>(28)?.unwrap_or_default(),
         why: why.unwrap_or_default(),
-        not_before: row.get("not_before")?,
+        not_before: row.get(29)?,
     }))
 }
 
 fn record(row: &Row<'_>) -> rusqlite::Result<DeliveryRecord> {
     Ok(DeliveryRecord {
-        seq: row.get("seq")?,
-        id: row.get("id")?,
-        event_id: row.get("event_id")?,
-        channel: row.get("channel")?,
-        endpoint: row.get("endpoint")?,
-        event_type: row.get("event_type")?,
-        subject: row.get("subject")?,
-        recipient: row.get("recipient")?,
-        who: row.get("who")?,
-        status: row.get("status")?,
-        reason: row.get("status_reason")?,
-        test: row.get("is_test")?,
-        replay_of: row.get("replay_of")?,
-        due_at: row.get("due_at")?,
-        after_earlier: row.get("after_earlier")?,
-        attempts: row.get("attempts")?,
-        status_code: row.get("status_code")?,
-        failure: super::webhooks::failure(row, "code", "args")?,
-        duration_ms: row
-            .get::<_, Option<i64>>("duration_ms")?
-            .map(i64::cast_unsigned),
-        created_at: row.get("created_at")?,
-        finished_at: row.get("finished_at")?,
-        delivered_at: row.get("delivered_at")?,
-        provider_id: row.get("provider_id")?,
-        leased: row.get::<_, Option<u32>>("lease")?.is_some(),
-        purged_at: row.get("purged_at")?,
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        event_id: row.get(2)?,
+        channel: row.get(3)?,
+        endpoint: row.get(4)?,
+        event_type: row.get(5)?,
+        subject: row.get(6)?,
+        recipient: row.get(7)?,
+        who: row.get(8)?,
+        status: row.get(9)?,
+        reason: row.get(10)?,
+        test: row.get(11)?,
+        replay_of: row.get(12)?,
+        due_at: row.get(13)?,
+        after_earlier: row.get(14)?,
+        attempts: row.get(15)?,
+        status_code: row.get(16)?,
+        failure: super::webhooks::failure(row, 17, 18)?,
+        duration_ms: row.get::<_, Option<i64>>(19)?.map(i64::cast_unsigned),
+        created_at: row.get(20)?,
+        finished_at: row.get(21)?,
+        delivered_at: row.get(22)?,
+        provider_id: row.get(23)?,
+        leased: row.get(24)?,
+        purged_at: row.get(25)?,
         automation: automatic(row)?,
     })
 }
@@ -228,30 +228,41 @@ pub(crate) struct Due {
     pub(crate) until: Option<Time>,
 }
 
-/// Due deliveries of an endpoint, longest due first.
+/// Due deliveries of an endpoint, longest due first; what a replay queued comes after the rest.
 pub(crate) fn due(conn: &Connection, endpoint: &str, now: Time, limit: usize) -> Result<Vec<Due>> {
     let mut statement = conn.prepare_cached(
-        "SELECT seq, subject, after_earlier, attempts, trigger, automation_id IS NOT NULL, expires_at FROM deliveries WHERE endpoint = ? AND status = 'pending' AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
+        "SELECT seq, subject, after_earlier, attempts, trigger, automation_id IS NOT NULL, expires_at FROM deliveries WHERE endpoint = ? AND status = 'pending' AND (replay IS NOT NULL) = ? AND due_at <= ? ORDER BY due_at, seq LIMIT ?",
     )?;
-    let rows = statement.query_map(params![endpoint, now, limit as i64], |r| {
-        Ok(Due {
-            seq: r.get(0)?,
-            subject: r.get(1)?,
-            after_earlier: r.get(2)?,
-            attempts: r.get(3)?,
-            trigger: r.get(4)?,
-            automatic: r.get(5)?,
-            until: r.get(6)?,
-        })
-    })?;
-    Ok(rows.collect::<rusqlite::Result<_>>()?)
+    let mut found = Vec::new();
+    for replayed in [false, true] {
+        let room = limit - found.len();
+        if room == 0 {
+            break;
+        }
+        let rows = statement.query_map(params![endpoint, replayed, now, room as i64], |r| {
+            Ok(Due {
+                seq: r.get(0)?,
+                subject: r.get(1)?,
+                after_earlier: r.get(2)?,
+                attempts: r.get(3)?,
+                trigger: r.get(4)?,
+                automatic: r.get(5)?,
+                until: r.get(6)?,
+            })
+        })?;
+        for row in rows {
+            found.push(row?);
+        }
+    }
+    Ok(found)
 }
 
 /// When the next delivery of an endpoint is due.
 pub(crate) fn next_due(conn: &Connection, endpoint: &str) -> Result<Option<Time>> {
     Ok(conn
         .prepare_cached(
-            "SELECT min(due_at) FROM deliveries WHERE endpoint = ? AND status = 'pending'",
+            "SELECT min(at) FROM (SELECT min(due_at) AS at FROM deliveries WHERE endpoint = ?1 AND status = 'pending' AND (replay IS NOT NULL) = 0
+               UNION ALL SELECT min(due_at) FROM deliveries WHERE endpoint = ?1 AND status = 'pending' AND (replay IS NOT NULL) = 1)",
         )?
         .query_row([endpoint], |r| r.get(0))?)
 }
@@ -500,10 +511,10 @@ pub(crate) fn held_endpoints(
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// Makes a delivery due now, by whoever's hand.
+/// Makes a delivery due now, by whoever's hand; one that is only let go keeps a time of its own.
 pub(crate) fn due_now(conn: &Connection, seq: i64, now: Time, trigger: Trigger) -> Result<()> {
     conn.execute(
-        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = ?2, after_earlier = 0, not_before = NULL, finished_at = NULL, trigger = ?3 WHERE seq = ?1",
+        "UPDATE deliveries SET status = 'pending', status_reason = NULL, due_at = iif(?3 = 'auto', max(?2, coalesce(not_before, 0)), ?2), after_earlier = 0, not_before = iif(?3 = 'auto', not_before, NULL), finished_at = NULL, trigger = ?3 WHERE seq = ?1",
         params![seq, now, trigger],
     )?;
     Ok(())
@@ -644,6 +655,21 @@ pub(crate) fn at(conn: &Connection, seq: i64) -> Result<Option<DeliveryRecord>> 
     Ok(statement.query_row([seq], record).optional()?)
 }
 
+/// Each of the deliveries with these row numbers, in their order, one at a time.
+pub(crate) fn each(
+    conn: &Connection,
+    seqs: &[i64],
+    mut take: impl FnMut(DeliveryRecord) -> Result<()>,
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(&format!("{SELECT} WHERE d.seq = ?"))?;
+    for seq in seqs {
+        if let Some(found) = statement.query_row([seq], record).optional()? {
+            take(found)?;
+        }
+    }
+    Ok(())
+}
+
 /// Some deliveries of an endpoint.
 pub(super) fn at_endpoint(
     conn: &Connection,
@@ -716,16 +742,6 @@ pub(crate) struct Standing {
     pub(crate) waiting: u64,
     pub(crate) held: u64,
     pub(crate) failed: u64,
-}
-
-/// How many wait for the internet.
-pub(crate) fn held_for(conn: &Connection, workspace: WorkspaceId, reason: Reason) -> Result<u64> {
-    let count: i64 = conn.query_row(
-        "SELECT count(*) FROM deliveries WHERE workspace_id = ? AND status = 'held' AND status <> 'success' AND status_reason = ?",
-        params![workspace, reason],
-        |r| r.get(0),
-    )?;
-    Ok(count.cast_unsigned())
 }
 
 pub(crate) fn count_sending(conn: &Connection, workspace: WorkspaceId) -> Result<u64> {

@@ -127,6 +127,24 @@ pub(crate) fn newest_from_outside(
     Ok(statement.query_row([workspace], row).optional()?)
 }
 
+/// The events of a workspace in these rows, oldest first, until `look` has seen enough.
+pub(crate) fn within(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    (first, end): (i64, i64),
+    mut look: impl FnMut(EventRow) -> Result<bool>,
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT * FROM events WHERE workspace_id = ? AND seq >= ? AND seq < ? ORDER BY seq",
+    )?;
+    for found in statement.query_map(params![workspace, first, end], row)? {
+        if !look(found?)? {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// The newest event of one of these types that still has its text, among the last thousand.
 pub(crate) fn newest_of(
     conn: &Connection,

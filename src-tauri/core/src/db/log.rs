@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use super::search::{Look, Of, Payload, delivery_words, event_words};
 use crate::clock::Time;
 use crate::deliveries::histogram::StateCounts;
-use crate::deliveries::{Channel, Order, Status};
+use crate::deliveries::{Channel, Order, Reason, Status};
 use crate::error::Result;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::words::{Question, fact};
@@ -21,6 +21,8 @@ const LOOKED_THROUGH: usize = 5_000;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Wanted {
     pub(crate) statuses: Vec<Status>,
+    /// None is that there is no reason.
+    pub(crate) reasons: Vec<Option<Reason>>,
     pub(crate) channels: Vec<Channel>,
     pub(crate) endpoints: Vec<String>,
     pub(crate) automations: Vec<String>,
@@ -32,6 +34,8 @@ pub(crate) struct Wanted {
     pub(crate) since: Option<Time>,
     pub(crate) until: Option<Time>,
     pub(crate) test: Option<bool>,
+    /// Of events: what was handed in by itself too, an email or a text.
+    pub(crate) by_itself: bool,
     pub(crate) question: Option<Question>,
     /// True: nothing can fit.
     pub(crate) nothing: bool,
@@ -77,6 +81,9 @@ const BESIDE_SUCCESS: [Status; 6] = [
     Status::Skipped,
     Status::Cancelled,
 ];
+
+/// Statuses that never have a reason, but for what is being sent: that is in no index.
+const WITHOUT_REASON: [Status; 3] = [Status::Success, Status::Pending, Status::Unknown];
 
 fn text(value: impl Into<String>) -> Value {
     Value::Text(value.into())
@@ -130,6 +137,23 @@ impl Asked {
             "subject",
             wanted.subject.iter().cloned().collect(),
         );
+        if !wanted.reasons.is_empty() {
+            sql.push_str(&format!(
+                " AND coalesce(+t.status_reason, 'none') IN ({})",
+                vec!["?"; wanted.reasons.len()].join(", ")
+            ));
+            let word = |reason: &Option<Reason>| reason.map_or("none", Reason::as_str);
+            values.extend(wanted.reasons.iter().map(|reason| text(word(reason))));
+            let named = wanted
+                .reasons
+                .iter()
+                .map(|one| fact(workspace, "reason", word(one)));
+            // What never has a reason has no word for that.
+            let never = wanted.reasons.contains(&None).then_some(WITHOUT_REASON);
+            let never = never.into_iter().flatten();
+            facts.and_one_of(named.chain(never.map(|s| fact(workspace, "status", s.as_str()))));
+            bare = false;
+        }
         if let Some(recipient) = &wanted.recipient {
             sql.push_str(" AND +t.recipient = ? COLLATE NOCASE");
             values.push(text(recipient.clone()));
@@ -197,7 +221,7 @@ impl Asked {
         let mut sql = " AND +t.workspace_id = ? AND +t.type <> ?".to_owned();
         let mut values = vec![text(workspace.to_string()), text(crate::events::TEST_TYPE)];
         let mut facts = Question::default();
-        if wanted.event_types.is_empty() {
+        if wanted.event_types.is_empty() && !wanted.by_itself {
             sql.push_str(&format!(
                 " AND +t.type NOT IN ({})",
                 vec!["?"; crate::events::RESERVED.len()].join(", ")

@@ -21,6 +21,7 @@ pub(crate) mod retention;
 pub(crate) mod search;
 pub(crate) mod tallies;
 pub(crate) mod tokens;
+pub(crate) mod unfinished_uploads;
 pub(crate) mod webhooks;
 pub(crate) mod workspaces;
 mod writer;

@@ -2,11 +2,14 @@
 
 use rusqlite::{Connection, params};
 
+use super::deliveries::DeliveryRecord;
 use crate::automations::Why;
+use crate::automations::plan::Supersedes;
 use crate::clock::Time;
 use crate::deliveries::Reason;
 use crate::error::Result;
-use crate::ids::{AutomationId, EventId};
+use crate::ids::{AutomationId, EventId, WorkspaceId};
+use crate::integrations::Kind;
 
 /// What is noted of a delivery that an automation made.
 pub(crate) struct Marks<'a> {
@@ -50,21 +53,30 @@ pub(crate) fn supersede(
     conn: &Connection,
     endpoint: &str,
     subject: &str,
-    automation: AutomationId,
+    newer: &Supersedes,
     now: Time,
 ) -> Result<Vec<Option<Time>>> {
     let mut statement = conn.prepare_cached(&format!(
         "UPDATE deliveries SET status = 'skipped', status_reason = 'superseded', due_at = NULL, after_earlier = 0, not_before = NULL, args = NULL, finished_at = ?4
-         WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL AND automation_id = ?3 AND {WAITS}
+         WHERE endpoint = ?1 AND subject = ?2 AND subject IS NOT NULL AND finished_at IS NULL AND automation_id = ?3 AND {WAITS} AND (?5 = 0 OR gathered_since IS NOT NULL)
          RETURNING gathered_since"
     ))?;
     Ok(statement
-        .query_map(params![endpoint, subject, automation, now], |r| r.get(0))?
+        .query_map(
+            params![
+                endpoint,
+                subject,
+                newer.automation,
+                now,
+                newer.gathered_only
+            ],
+            |r| r.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?)
 }
 
-/// How many messages an automation has queued since then, up to `most`; those that it held back and
-/// those that were not to be sent do not count.
+/// How many messages an automation has queued since then, up to `most`; those that it held back, those
+/// that were not to be sent, and those that the owner sent again do not count.
 pub(crate) fn sent_since(
     conn: &Connection,
     automation: AutomationId,
@@ -74,7 +86,7 @@ pub(crate) fn sent_since(
     Ok(conn
         .prepare_cached(
             "SELECT count(*) FROM (SELECT 1 FROM deliveries WHERE automation_id = ?1 AND automation_id IS NOT NULL AND created_at > ?2
-               AND status <> 'skipped' AND status <> 'cancelled' AND status_reason IS NOT 'over_limit' AND status_reason IS NOT 'missing_value' LIMIT ?3)",
+               AND is_test = 0 AND replay IS NULL AND status <> 'skipped' AND status <> 'cancelled' AND status_reason IS NOT 'over_limit' AND status_reason IS NOT 'missing_value' LIMIT ?3)",
         )?
         .query_row(params![automation, since, most], |r| r.get(0))?)
 }
@@ -217,6 +229,120 @@ pub(crate) fn close_waiting(
     ))?;
     Ok(statement
         .query_map(params![automation, now, limit as i64], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+/// What an automation holds for one reason.
+pub(crate) struct Held {
+    pub(crate) automation: AutomationId,
+    pub(crate) name: String,
+    pub(crate) kind: Kind,
+    pub(crate) limit: u32,
+    pub(crate) reason: Reason,
+    pub(crate) n: u64,
+    pub(crate) since: Time,
+    pub(crate) newest: Time,
+    /// The values that the newest of them lacks.
+    pub(crate) missing: Vec<String>,
+}
+
+/// What the automations of a workspace hold for the owner, by an index of what is not final alone.
+pub(crate) fn held(conn: &Connection, workspace: WorkspaceId) -> Result<Vec<Held>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT a.id, a.name, a.kind, coalesce(json_extract(a.settings, '$.limit'), w.message_limit), d.status_reason, count(*), min(d.created_at), max(d.created_at), d.args
+         FROM automations a JOIN workspaces w ON w.id = a.workspace_id
+         JOIN deliveries d ON d.automation_id = a.id AND d.automation_id IS NOT NULL AND d.finished_at IS NULL AND d.status = 'held'
+         WHERE a.workspace_id = ? AND (d.status_reason = 'over_limit' OR d.status_reason = 'missing_value')
+         GROUP BY a.id, d.status_reason",
+    )?;
+    Ok(statement
+        .query_map([workspace], |r| {
+            Ok(Held {
+                automation: r.get(0)?,
+                name: r.get(1)?,
+                kind: r.get(2)?,
+                limit: r.get(3)?,
+                reason: r.get(4)?,
+                n: r.get::<_, i64>(5)?.cast_unsigned(),
+                since: r.get(6)?,
+                newest: r.get(7)?,
+                missing: r.get::<_, Option<Why>>(8)?.unwrap_or_default().missing,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
+const HELD_BY: &str = "SELECT seq FROM deliveries WHERE automation_id = ?1 AND automation_id IS NOT NULL AND finished_at IS NULL AND status = 'held' AND status_reason = ?2 ORDER BY seq LIMIT ?3";
+
+/// The oldest that an automation holds for a reason.
+pub(crate) fn first_held(
+    conn: &Connection,
+    automation: AutomationId,
+    reason: Reason,
+    limit: usize,
+) -> Result<Vec<DeliveryRecord>> {
+    let seqs: Vec<i64> = conn
+        .prepare_cached(HELD_BY)?
+        .query_map(params![automation, reason, limit as i64], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut found = Vec::with_capacity(seqs.len());
+    for seq in seqs {
+        found.extend(super::deliveries::at(conn, seq)?);
+    }
+    Ok(found)
+}
+
+/// Lets go some of what an automation holds, each at its own time: `(endpoint, subject)` of each.
+pub(crate) fn let_go(
+    conn: &Connection,
+    automation: AutomationId,
+    reason: Reason,
+    now: Time,
+    limit: usize,
+) -> Result<Vec<(String, Option<String>)>> {
+    moved(
+        conn,
+        automation,
+        reason,
+        now,
+        limit,
+        "status = 'pending', status_reason = NULL, due_at = max(?4, coalesce(not_before, 0))",
+    )
+}
+
+/// Closes some of what an automation holds, by the owner's hand: `(endpoint, subject)` of each.
+pub(crate) fn close_held(
+    conn: &Connection,
+    automation: AutomationId,
+    reason: Reason,
+    now: Time,
+    limit: usize,
+) -> Result<Vec<(String, Option<String>)>> {
+    moved(
+        conn,
+        automation,
+        reason,
+        now,
+        limit,
+        "status = 'cancelled', status_reason = 'by_owner', not_before = NULL, args = NULL, finished_at = ?4",
+    )
+}
+
+fn moved(
+    conn: &Connection,
+    automation: AutomationId,
+    reason: Reason,
+    now: Time,
+    limit: usize,
+    becomes: &str,
+) -> Result<Vec<(String, Option<String>)>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "UPDATE deliveries SET {becomes} WHERE seq IN ({HELD_BY}) RETURNING endpoint, subject"
+    ))?;
+    Ok(statement
+        .query_map(params![automation, reason, limit as i64, now], |r| {
             Ok((r.get(0)?, r.get(1)?))
         })?
         .collect::<rusqlite::Result<_>>()?)

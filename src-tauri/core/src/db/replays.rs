@@ -1,12 +1,20 @@
 //! Table `replays`, and the deliveries that a replay looks at and queues.
 
+use std::collections::HashMap;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use serde::Deserialize as _;
 
 use super::deliveries::ORDER_WAIT_MS;
+use super::webhooks::word_in_sql;
 use crate::clock::Time;
-use crate::deliveries::Status;
+use crate::deliveries::{Channel, Content, Reason, Status};
 use crate::error::Result;
-use crate::ids::{DeliveryId, ReplayId, WorkspaceId};
+use crate::ids::{AutomationId, DeliveryId, ReplayId, WorkspaceId};
+use crate::outbox::target::{self, Stop};
+
+word_in_sql!(Content);
 
 /// A replay as stored.
 #[derive(Debug, Clone)]
@@ -16,6 +24,7 @@ pub(crate) struct ReplayRow {
     pub(crate) workspace: WorkspaceId,
     /// The filter, as JSON.
     pub(crate) filter: String,
+    pub(crate) content: Content,
     /// Rows above it were not there when it began.
     pub(crate) bound: i64,
     /// Rows up to it have had their turn.
@@ -37,6 +46,7 @@ pub(crate) struct NewRow<'a> {
     pub(crate) id: ReplayId,
     pub(crate) workspace: WorkspaceId,
     pub(crate) filter: &'a str,
+    pub(crate) content: Content,
     pub(crate) bound: i64,
     pub(crate) beside: &'a [(i64, i64)],
     pub(crate) total: u64,
@@ -59,6 +69,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ReplayRow> {
         id: row.get("id")?,
         workspace: row.get("workspace_id")?,
         filter: row.get("filter")?,
+        content: row.get("content")?,
         bound: row.get("bound")?,
         position: row.get("position")?,
         beside: super::json(row.get_ref("beside")?.as_str()?)?,
@@ -74,8 +85,8 @@ fn row(row: &Row<'_>) -> rusqlite::Result<ReplayRow> {
 
 pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
     conn.execute(
-        "INSERT INTO replays (id, workspace_id, filter, bound, beside, total, per_minute, next_at, started_at)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8)",
+        "INSERT INTO replays (id, workspace_id, filter, content, bound, beside, total, per_minute, next_at, started_at)
+         VALUES (?1, ?2, ?3, ?9, ?4, ?5, ?6, ?7, ?8, ?8)",
         params![
             new.id,
             new.workspace,
@@ -84,7 +95,8 @@ pub(crate) fn insert(conn: &Connection, new: &NewRow<'_>) -> Result<()> {
             serde_json::to_string(new.beside).map_err(crate::Error::internal)?,
             new.total.cast_signed(),
             new.per_minute,
-            new.now
+            new.now,
+            new.content
         ],
     )?;
     Ok(())
@@ -218,10 +230,16 @@ pub(crate) struct Candidate {
     pub(crate) first: DeliveryId,
     /// The replay that queued it.
     pub(crate) replay: Option<i64>,
-    /// Its webhook is no more.
-    pub(crate) orphaned: bool,
-    pub(crate) paused: bool,
     pub(crate) purged: bool,
+    pub(crate) reason: Option<Reason>,
+    /// The automation that made it.
+    pub(crate) automation: Option<AutomationId>,
+    /// False for one of an automation whose text was never made.
+    pub(crate) has_text: bool,
+    /// How the place stands that it goes to.
+    pub(crate) place: Place,
+    /// Whoever it is for answered STOP, to it or to a later one.
+    pub(crate) unwanted: bool,
     /// The others that say the same, without the first.
     pub(crate) others: Vec<Other>,
 }
@@ -234,21 +252,64 @@ pub(crate) struct Other {
     pub(crate) replay: Option<i64>,
 }
 
+/// How the webhook or integration stands that a delivery goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It may be called.
+    Open,
+    /// What goes there waits, for this reason.
+    Holds(Reason),
+    /// What goes there is not sent at all: the owner switched it off.
+    Skips,
+    /// A webhook that was removed.
+    Removed,
+    /// An integration that is not set up.
+    NotSetUp,
+}
+
+impl Place {
+    fn of(conn: &Connection, endpoint: &str) -> Result<Self> {
+        Ok(match target::find(conn, endpoint)?.map(|to| to.stop) {
+            None if target::integration(endpoint).is_some() => Self::NotSetUp,
+            None => Self::Removed,
+            Some(None) => Self::Open,
+            Some(Some(Stop::Hold(reason))) => Self::Holds(reason),
+            Some(Some(Stop::Skip)) => Self::Skips,
+        })
+    }
+}
+
+/// Who answered STOP, and to which text last: of one endpoint, from this row on.
+fn stopped(conn: &Connection, endpoint: &str, from: i64) -> Result<HashMap<String, i64>> {
+    let Some((_, workspace)) = target::integration(endpoint) else {
+        return Ok(HashMap::new());
+    };
+    let mut statement = conn.prepare_cached(
+        "SELECT recipient, max(seq) FROM deliveries INDEXED BY deliveries_not_through WHERE workspace_id = ?1 AND status IN ('failed', 'cancelled') AND status <> 'success'
+           AND seq >= ?3 AND endpoint = ?2 AND code IS NOT NULL AND json_extract(args, '$.detail') = 'answered_stop' GROUP BY recipient",
+    )?;
+    Ok(statement
+        .query_map(params![workspace, endpoint, from], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })?
+        .collect::<rusqlite::Result<_>>()?)
+}
+
 /// What stands in these rows, in their order.
 pub(crate) fn candidates(conn: &Connection, seqs: &[i64]) -> Result<Vec<Candidate>> {
     let list = serde_json::to_string(seqs).map_err(crate::Error::internal)?;
     let mut statement = conn.prepare_cached(
         "SELECT d.seq, d.event_seq, d.endpoint, d.subject, d.status, d.is_test, coalesce(d.replay_of, d.id), d.replay,
-           d.channel = 'webhook' AND (w.id IS NULL OR w.deleted_at IS NOT NULL), w.paused_reason IS NOT NULL, e.purged_at IS NOT NULL
-         FROM json_each(?) j JOIN deliveries d ON d.seq = j.value JOIN events e ON e.seq = d.event_seq
-         LEFT JOIN webhooks w ON w.id = d.endpoint ORDER BY d.seq",
+           e.purged_at IS NOT NULL, d.channel, d.recipient, d.status_reason, d.automation_id,
+           d.automation_id IS NULL OR EXISTS (SELECT 1 FROM bodies b WHERE b.delivery_seq = d.seq)
+         FROM json_each(?) j JOIN deliveries d ON d.seq = j.value JOIN events e ON e.seq = d.event_seq ORDER BY d.seq",
     )?;
     let mut others = conn.prepare_cached(
         "SELECT seq, status, replay FROM deliveries WHERE event_seq = ? AND replay_of IS NOT NULL AND replay_of = ? AND seq <> ? ORDER BY seq",
     )?;
-    let mut found = statement
+    let found = statement
         .query_map([list], |r| {
-            Ok(Candidate {
+            let one = Candidate {
                 seq: r.get(0)?,
                 event_seq: r.get(1)?,
                 endpoint: r.get(2)?,
@@ -257,14 +318,32 @@ pub(crate) fn candidates(conn: &Connection, seqs: &[i64]) -> Result<Vec<Candidat
                 test: r.get(5)?,
                 first: r.get(6)?,
                 replay: r.get(7)?,
-                orphaned: r.get(8)?,
-                paused: r.get(9)?,
-                purged: r.get(10)?,
+                purged: r.get(8)?,
+                reason: r.get(11)?,
+                automation: r.get(12)?,
+                has_text: r.get(13)?,
+                place: Place::Open,
+                unwanted: false,
                 others: Vec::new(),
-            })
+            };
+            Ok((one, r.get::<_, Channel>(9)?, r.get::<_, String>(10)?))
         })?
         .collect::<rusqlite::Result<Vec<_>>>()?;
-    for one in &mut found {
+    let mut places = HashMap::new();
+    let mut candidates = Vec::with_capacity(found.len());
+    for (mut one, channel, recipient) in found {
+        if !places.contains_key(&one.endpoint) {
+            let stopped = match channel {
+                Channel::Sms => stopped(conn, &one.endpoint, one.seq)?,
+                _ => HashMap::new(),
+            };
+            let place = Place::of(conn, &one.endpoint)?;
+            places.insert(one.endpoint.clone(), (place, stopped));
+        }
+        if let Some((place, stopped)) = places.get(&one.endpoint) {
+            one.place = *place;
+            one.unwanted = stopped.get(&recipient).is_some_and(|last| *last >= one.seq);
+        }
         one.others = others
             .query_map(params![one.event_seq, one.first, one.seq], |r| {
                 Ok(Other {
@@ -274,8 +353,9 @@ pub(crate) fn candidates(conn: &Connection, seqs: &[i64]) -> Result<Vec<Candidat
                 })
             })?
             .collect::<rusqlite::Result<_>>()?;
+        candidates.push(one);
     }
-    Ok(found)
+    Ok(candidates)
 }
 
 /// How one that is sent again enters the queue.
@@ -285,8 +365,8 @@ pub(crate) enum Enters {
     Due,
     /// Waits for an earlier one about the same subject.
     AfterEarlier,
-    /// Its webhook is paused.
-    Paused,
+    /// Held from the start: where it goes is paused, or needs the owner.
+    Held(Reason),
 }
 
 /// Queues another delivery of the same event with the same bytes; one that was given up needs the
@@ -300,13 +380,13 @@ pub(crate) fn queue(
     now: Time,
 ) -> Result<()> {
     let (status, reason, due) = match enters {
-        Enters::Due => ("pending", None, Some(now)),
-        Enters::AfterEarlier => ("pending", None, Some(now.plus_ms(ORDER_WAIT_MS))),
-        Enters::Paused => ("held", Some("paused"), None),
+        Enters::Due => (Status::Pending, None, Some(now)),
+        Enters::AfterEarlier => (Status::Pending, None, Some(now.plus_ms(ORDER_WAIT_MS))),
+        Enters::Held(reason) => (Status::Held, Some(reason), None),
     };
     conn.prepare_cached(
-        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, replay_of, replay, trigger, due_at, after_earlier, created_at)
-         SELECT ?2, ?3, d.workspace_id, d.event_seq, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, ?4, ?5, ?6, ?7, 'replay', ?8, ?9, ?10
+        "INSERT INTO deliveries (seq, id, workspace_id, event_seq, channel, endpoint, event_type, subject, recipient, status, status_reason, replay_of, replay, trigger, due_at, after_earlier, created_at, automation_id, automation_version)
+         SELECT ?2, ?3, d.workspace_id, d.event_seq, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, ?4, ?5, ?6, ?7, 'replay', ?8, ?9, ?10, d.automation_id, d.automation_version
          FROM deliveries d WHERE d.seq = ?1",
     )?
     .execute(params![
@@ -330,6 +410,21 @@ pub(crate) fn queue(
             .execute([of.seq])?;
     }
     Ok(())
+}
+
+/// Gives a delivery that was just queued a text that was made anew.
+pub(crate) fn write_anew(
+    conn: &Connection,
+    id: DeliveryId,
+    version: u32,
+    recipient: &str,
+    body: &[u8],
+) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE deliveries SET automation_version = ?2, recipient = ?3 WHERE seq = ?1",
+    )?
+    .execute(params![id.row(), version, recipient])?;
+    super::bodies::insert(conn, id.row(), body)
 }
 
 /// Closes some of what a replay queued and is not out: `(endpoint, subject)` of each. What had been

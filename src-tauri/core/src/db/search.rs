@@ -701,7 +701,7 @@ pub(super) fn delivery_words(
 ) -> Result<Option<(Words, Status)>> {
     use crate::deliveries::Channel;
     let mut statement = main.prepare_cached(
-        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.automation_id
+        "SELECT d.workspace_id, d.channel, d.endpoint, d.event_type, d.subject, d.recipient, d.status, d.is_test, d.event_seq, d.code, d.args, w.name, d.attempts, d.status_reason, d.automation_id
          FROM deliveries d LEFT JOIN webhooks w ON w.id = d.endpoint WHERE d.seq = ?",
     )?;
     let mut rows = statement.query([seq])?;
@@ -735,8 +735,13 @@ pub(super) fn delivery_words(
         if let Some(subject) = &subject {
             words.add_fact(fact(workspace, "subject", subject));
         }
-        if let Some(automation) = row.get::<_, Option<String>>(13)? {
+        if let Some(automation) = row.get::<_, Option<String>>(14)? {
             words.add_fact(fact(workspace, "automation", &automation));
+        }
+        if let Status::Failed | Status::Held | Status::Skipped | Status::Cancelled = status {
+            let reason = row.get_ref(13)?.as_str_or_null();
+            let reason = reason.map_err(rusqlite::Error::from)?.unwrap_or("none");
+            words.add_fact(fact(workspace, "reason", reason));
         }
     }
     words.add(&recipient);
@@ -755,7 +760,7 @@ pub(super) fn delivery_words(
                 words.add(&error);
             }
         }
-    } else if let Some(failure) = super::webhooks::failure(row, "code", "args")? {
+    } else if let Some(failure) = super::webhooks::failure(row, 9, 10)? {
         words.add(&crate::explain::failed(channel, &failure, &who));
     }
     Ok(Some((words, status)))

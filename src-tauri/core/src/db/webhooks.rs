@@ -1,7 +1,7 @@
 //! Table `webhooks`.
 
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Row, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, RowIndex, params};
 use serde::Deserialize as _;
 
 use crate::clock::Time;
@@ -77,7 +77,11 @@ impl Subscription {
 }
 
 /// A code and its arguments, from two columns.
-pub(crate) fn failure(row: &Row<'_>, code: &str, args: &str) -> rusqlite::Result<Option<Failure>> {
+pub(crate) fn failure(
+    row: &Row<'_>,
+    code: impl RowIndex,
+    args: impl RowIndex,
+) -> rusqlite::Result<Option<Failure>> {
     let Some(code) = row.get::<_, Option<Code>>(code)? else {
         return Ok(None);
     };

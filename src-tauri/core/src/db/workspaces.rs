@@ -17,6 +17,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<Workspace> {
             .transpose()?,
         message_limit: row.get("message_limit")?,
         created_at: row.get("created_at")?,
+        is_practice: row.get("is_practice")?,
     })
 }
 
@@ -52,7 +53,7 @@ pub(crate) fn insert(conn: &Connection, new: &Workspace) -> Result<()> {
 
 pub(crate) fn update(conn: &Connection, changed: &Workspace) -> Result<()> {
     conn.execute(
-        "UPDATE workspaces SET name = ?2, timezone = ?3, quiet_hours = ?4, message_limit = ?5 WHERE id = ?1",
+        "UPDATE workspaces SET name = ?2, timezone = ?3, quiet_hours = ?4, message_limit = ?5, is_practice = ?6 WHERE id = ?1",
         params![
             changed.id,
             changed.name,
@@ -61,7 +62,8 @@ pub(crate) fn update(conn: &Connection, changed: &Workspace) -> Result<()> {
                 .quiet_hours
                 .as_ref()
                 .and_then(|hours| serde_json::to_string(hours).ok()),
-            changed.message_limit
+            changed.message_limit,
+            changed.is_practice
         ],
     )?;
     Ok(())

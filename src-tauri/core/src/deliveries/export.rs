@@ -167,6 +167,8 @@ impl Export {
         let (rows, seqs) = self
             .db
             .read_log(move |conn, look| {
+                // One look for the whole piece: each by itself would lock and unlock the file.
+                let _at_once = conn.unchecked_transaction()?;
                 let mut asked = Asked::deliveries(conn, workspace, &wanted)?;
                 asked.up_to(last);
                 let seqs = asked.find(conn, look, reached, order, PIECE)?;
@@ -196,15 +198,13 @@ fn lines(
 ) -> Result<Vec<u8>> {
     let reader = Reader::new(conn, workspace, now)?;
     let mut out = Vec::with_capacity(seqs.len() * 900);
-    for seq in seqs {
-        let Some(record) = db::deliveries::at(conn, *seq)? else {
-            continue;
-        };
+    db::deliveries::each(conn, seqs, |record| {
         if wanted.fits(record.status) {
             serde_json::to_writer(&mut out, &reader.row(&record)).map_err(Error::internal)?;
             out.push(b'\n');
         }
-    }
+        Ok(())
+    })?;
     Ok(out)
 }
 
@@ -242,7 +242,7 @@ fn table(conn: &Connection, wanted: &Wanted, seqs: &[i64]) -> Result<Vec<u8>> {
             }
             Ok(number.clone())
         };
-        let error = match db::webhooks::failure(row, "code", "args")? {
+        let error = match db::webhooks::failure(row, 12, 13)? {
             None => None,
             Some(failure) => {
                 let endpoint = text(11)?;

@@ -3,7 +3,7 @@
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
-use super::{Channel, Status};
+use super::{Channel, Reason, Status};
 use crate::clock::Time;
 use crate::db::log::Wanted;
 use crate::error::{Error, Result};
@@ -23,6 +23,10 @@ pub struct DeliveryFilter {
     /// One status, or several with commas.
     #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
     pub status: Option<String>,
+    /// One reason that `statusReason` gives, or several with commas; `none` is that there is none. A
+    /// failure without one needs the owner: it was not sent again since.
+    #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
+    pub status_reason: Option<String>,
     /// One channel, or several with commas.
     #[serde(deserialize_with = "several", skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
@@ -170,6 +174,21 @@ fn words<'de, T: Deserialize<'de>>(
         .collect()
 }
 
+/// Reasons, and that there is none.
+fn reasons(text: Option<&str>) -> Result<Vec<Option<Reason>>> {
+    parts(text)
+        .map(|word| match word {
+            "none" => Ok(None),
+            word => Ok(words(
+                "statusReason",
+                Some(word),
+                "the reasons of a status, or none",
+            )?
+            .pop()),
+        })
+        .collect()
+}
+
 /// The question in `q`, and whether nothing can answer it: it has no word.
 fn question(q: Option<&str>) -> (Option<Question>, bool) {
     match q.map(str::trim).filter(|q| !q.is_empty()) {
@@ -230,6 +249,7 @@ impl DeliveryFilter {
                 self.status.as_deref(),
                 "pending, sending, held, success, failed, unknown, skipped, cancelled",
             )?,
+            reasons: reasons(self.status_reason.as_deref())?,
             channels: words::<Channel>(
                 "channel",
                 self.channel.as_deref(),
@@ -246,6 +266,7 @@ impl DeliveryFilter {
             until: self.until,
             test: self.test,
             question,
+            by_itself: false,
             nothing: wordless,
         })
     }

@@ -23,6 +23,7 @@ use crate::explain;
 use crate::hub::Hub;
 use crate::ids::{DeliveryId, EventId, WorkspaceId};
 use crate::integrations::{Kind, words};
+use crate::outcome::Code;
 use crate::receivers;
 use crate::webhooks::{send, store::zone};
 
@@ -45,7 +46,8 @@ impl Reader {
     /// "New booking 1047"
     pub(crate) fn title(&self, event_type: &str, subject: Option<&str>) -> String {
         let label = self.label(event_type);
-        match subject {
+        // What was handed in by itself is about an id of ours, which says nothing to anybody.
+        match subject.filter(|_| !events::is_reserved(event_type)) {
             Some(subject) => format!("{label} {subject}"),
             None => label,
         }
@@ -206,11 +208,10 @@ impl Hub {
                 };
                 let after = beyond || matches!(from, From::Before(_));
                 let mut records = Vec::with_capacity(seqs.len());
-                for seq in &seqs {
-                    records.extend(
-                        db::deliveries::at(conn, *seq)?.filter(|record| wanted.fits(record.status)),
-                    );
-                }
+                db::deliveries::each(conn, &seqs, |record| {
+                    records.extend(Some(record).filter(|record| wanted.fits(record.status)));
+                    Ok(())
+                })?;
                 let (total, total_is_exact) = asked.count(conn, look)?;
                 Ok(DeliveryPage {
                     next_cursor: seqs
@@ -275,7 +276,10 @@ impl Hub {
                     record.finished_at.map(|at| reader.moment(at)),
                     record.due_at.map(|at| reader.moment(at)),
                 );
-                let explanation = explanation(&record, &row, &attempts, doubt);
+                let explanation = explanation(&record, &row, &attempts, doubt, &reader);
+                // Without internet nothing was tried.
+                let offline = attempts.iter().filter(|a| a.code == Some(Code::Offline));
+                let tries = attempts.len().saturating_sub(offline.count());
                 let taken = attempts
                     .last()
                     .filter(|_| followed(&record).is_some())
@@ -292,7 +296,7 @@ impl Hub {
                             record.status,
                             record.reason,
                             &row.who,
-                            record.attempts,
+                            u32::try_from(tries).unwrap_or(record.attempts),
                             finished.as_deref(),
                             due.as_deref(),
                         )
@@ -404,9 +408,19 @@ fn explanation(
     row: &DeliveryRow,
     attempts: &[Attempt],
     doubt: Option<String>,
+    reader: &Reader,
 ) -> Option<String> {
     if record.status == Status::Success {
-        return doubt.or_else(|| attempts.iter().find_map(|a| a.error.clone()));
+        let first = attempts.iter().find(|a| a.error.is_some());
+        return doubt.or_else(|| match (first, attempts.last()) {
+            (Some(first), Some(last)) if first.code == Some(Code::Offline) => {
+                Some(explain::was_offline(
+                    &reader.moment(first.started_at),
+                    &reader.moment(last.started_at),
+                ))
+            }
+            (first, _) => first.and_then(|a| a.error.clone()),
+        });
     }
     attempts
         .last()

@@ -9,7 +9,7 @@
 //! `replayed` and needs the owner no more; its new delivery does, should it fail as well. Where the
 //! owner stops the replay before, it needs the owner again.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,11 +17,12 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 
-use super::{DeliveryFilter, Order, Status};
+use super::{DeliveryFilter, Order, Reason, Status};
+use crate::automations::again::{Anew, Written};
 use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::log::{Asked, Wanted};
-use crate::db::replays::{Candidate, Enters, NewRow, ReplayRow};
+use crate::db::replays::{Candidate, Enters, NewRow, Place, ReplayRow};
 use crate::db::search::Look;
 use crate::db::{self, Tx};
 use crate::error::{Error, Result};
@@ -31,7 +32,7 @@ use crate::ids::{ReplayId, WorkspaceId};
 
 /// So many rows are looked at, and at most queued, in one go.
 const WAVE: usize = 500;
-/// No more are queued while so many wait for their first try: live calls come behind these.
+/// No more are queued while so many wait for their first try.
 const AHEAD: u64 = 500;
 /// When so many wait, it is looked again after this long.
 const LOOK_AGAIN: Duration = Duration::from_millis(200);
@@ -60,14 +61,15 @@ pub struct NewReplay {
 }
 
 /// What a replay sends.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
 pub enum Content {
     /// The same bytes as the first time.
     #[default]
     Original,
-    /// Texts made anew from the event.
+    /// Where an automation made it: its text as it is now, made anew from the event. Anything else
+    /// as the first time.
     Current,
 }
 
@@ -80,6 +82,12 @@ pub enum WhyLeft {
     Test,
     /// Its webhook was removed: there is nowhere to send it.
     WebhookDeleted,
+    /// Its integration is not set up, or was disconnected.
+    NotConfigured,
+    /// Its integration is switched off, and what comes meanwhile is not sent.
+    Disabled,
+    /// Whoever it is for answered STOP.
+    AnsweredStop,
     /// It has not ended; it goes out by itself.
     StillWaiting,
     /// It is being sent again already.
@@ -90,6 +98,18 @@ pub enum WhyLeft {
     ReplayedSince,
     /// Its text was removed for its age.
     TextPurged,
+    /// Something newer happened to the same: it is not the truth any more.
+    Superseded,
+    /// The moment for it had passed.
+    TooLate,
+    /// A value is missing, so that there is no text.
+    MissingValue,
+    /// There is nobody to send it to.
+    NoRecipient,
+    /// Its automation was removed: there is no text to make it of.
+    AutomationDeleted,
+    /// Its automation does not ask for it any more.
+    Filtered,
 }
 
 /// Deliveries that fit the filter and are left out.
@@ -167,6 +187,8 @@ struct Survey {
     own: Option<i64>,
     /// What each of the other replays will look at yet, or has since.
     beside: Vec<(i64, i64, Asked)>,
+    /// Where texts are made anew: what makes them.
+    anew: Option<Anew>,
 }
 
 /// Some rows of a survey, with what only the log can tell of them.
@@ -176,6 +198,8 @@ struct Batch {
     planned: HashSet<i64>,
     /// Final deliveries that say the same and fit the filter too.
     newer: HashSet<i64>,
+    /// Texts that were made anew, or why there are none.
+    anew: HashMap<i64, std::result::Result<Written, WhyLeft>>,
 }
 
 impl Survey {
@@ -183,6 +207,7 @@ impl Survey {
         conn: &Connection,
         workspace: WorkspaceId,
         wanted: Wanted,
+        content: Content,
         bound: i64,
         own: Option<i64>,
         others: &[(i64, i64)],
@@ -202,6 +227,10 @@ impl Survey {
             bound,
             own,
             beside,
+            anew: match content {
+                Content::Original => None,
+                Content::Current => Some(Anew::read(conn, workspace)?),
+            },
         })
     }
 
@@ -231,11 +260,18 @@ impl Survey {
             .map(|other| other.seq)
             .collect();
         let newer = self.asked.among(conn, &others)?.into_iter().collect();
+        let mut anew = HashMap::new();
+        for row in rows.iter().filter(|row| !row.purged) {
+            if let (Some(texts), Some(automation)) = (&self.anew, row.automation) {
+                anew.insert(row.seq, texts.write(conn, automation, row.event_seq)?);
+            }
+        }
         Ok((
             Batch {
                 seqs,
                 planned,
                 newer,
+                anew,
             },
             rows,
         ))
@@ -263,8 +299,10 @@ impl Survey {
         let mut later = row.others.iter().filter(|other| other.seq > row.seq);
         if row.test {
             Some(WhyLeft::Test)
-        } else if row.orphaned {
-            Some(WhyLeft::WebhookDeleted)
+        } else if let Some(why) = row.place.refuses() {
+            Some(why)
+        } else if row.unwanted {
+            Some(WhyLeft::AnsweredStop)
         } else if open(row.status) {
             Some(WhyLeft::StillWaiting)
         } else if again_already {
@@ -277,8 +315,17 @@ impl Survey {
             Some(WhyLeft::ReplayedSince)
         } else if row.purged {
             Some(WhyLeft::TextPurged)
+        } else if row.reason == Some(Reason::Superseded) {
+            Some(WhyLeft::Superseded)
+        } else if row.reason == Some(Reason::TooLate) {
+            Some(WhyLeft::TooLate)
         } else {
-            None
+            match batch.anew.get(&row.seq) {
+                Some(written) => written.as_ref().err().copied(),
+                None if row.has_text => None,
+                None if row.reason == Some(Reason::NoRecipient) => Some(WhyLeft::NoRecipient),
+                None => Some(WhyLeft::MissingValue),
+            }
         }
     }
 
@@ -302,6 +349,18 @@ impl Survey {
                 Some(last) if batch.seqs.len() == WAVE => after = *last,
                 _ => return Ok(counted),
             }
+        }
+    }
+}
+
+impl Place {
+    /// Why nothing is queued for it.
+    const fn refuses(self) -> Option<WhyLeft> {
+        match self {
+            Self::Removed => Some(WhyLeft::WebhookDeleted),
+            Self::NotSetUp => Some(WhyLeft::NotConfigured),
+            Self::Skips => Some(WhyLeft::Disabled),
+            Self::Open | Self::Holds(_) => None,
         }
     }
 }
@@ -355,6 +414,15 @@ fn why_left(reason: WhyLeft, n: u64) -> String {
             "are tests; tests are never sent again.",
         ),
         WhyLeft::WebhookDeleted => format!("{n} cannot be sent: the webhook was removed."),
+        WhyLeft::NotConfigured => {
+            format!("{n} cannot be sent: the integration is not set up. Set it up first.")
+        }
+        WhyLeft::Disabled => {
+            format!("{n} would not be sent: the integration is switched off. Switch it on first.")
+        }
+        WhyLeft::AnsweredStop => {
+            format!("{n} will not be sent: the person answered STOP. Tell them another way.")
+        }
         WhyLeft::StillWaiting => of(
             "has not ended; it goes out without this.",
             "have not ended; they go out without this.",
@@ -372,6 +440,23 @@ fn why_left(reason: WhyLeft, n: u64) -> String {
             "were sent again before; only the newest of the same is sent.",
         ),
         WhyLeft::TextPurged => format!("{n} cannot be sent: the text was removed for its age."),
+        WhyLeft::Superseded => of(
+            "is the truth no more: something newer happened to the same.",
+            "are the truth no more: something newer happened to the same.",
+        ),
+        WhyLeft::TooLate => format!("{n} too late: the moment for it had passed."),
+        WhyLeft::MissingValue => format!("{n} cannot be sent: a value is missing."),
+        WhyLeft::NoRecipient => of(
+            "has nobody it could go to.",
+            "have nobody they could go to.",
+        ),
+        WhyLeft::AutomationDeleted => {
+            format!("{n} cannot be made anew: the automation was removed.")
+        }
+        WhyLeft::Filtered => of(
+            "is not asked for by its automation any more.",
+            "are not asked for by their automation any more.",
+        ),
     }
 }
 
@@ -433,13 +518,6 @@ fn shown(conn: &Connection, row: &ReplayRow) -> Result<Replay> {
 
 impl NewReplay {
     fn check(&self) -> Result<()> {
-        if self.content == Content::Current {
-            return Err(Error::field(
-                "content",
-                "unavailable",
-                "Texts cannot be made anew yet. Leave this out: the same bytes as the first time are sent.",
-            ));
-        }
         if self
             .per_minute
             .is_some_and(|n| !(1..=MOST_PER_MINUTE).contains(&n))
@@ -489,6 +567,7 @@ impl Hub {
             error
         })?;
         let filter = serde_json::to_string(&new.filter).map_err(Error::internal)?;
+        let content = new.content;
         let _alone = match new.dry_run {
             true => None,
             false => Some(self.replaying.beginning.lock().await),
@@ -498,7 +577,7 @@ impl Hub {
             .read_log(move |conn, look| {
                 let bound = db::deliveries::last_row(conn)?;
                 let beside = db::replays::running(conn, workspace)?;
-                let survey = Survey::new(conn, workspace, wanted, bound, None, &beside)?;
+                let survey = Survey::new(conn, workspace, wanted, content, bound, None, &beside)?;
                 Ok((survey.count(conn, look)?, bound, beside))
             })
             .await?;
@@ -515,6 +594,7 @@ impl Hub {
                         id,
                         workspace,
                         filter: &filter,
+                        content,
                         bound,
                         beside: &beside,
                         total,
@@ -661,6 +741,7 @@ impl Hub {
                     conn,
                     row.workspace,
                     wanted,
+                    row.content,
                     row.bound,
                     Some(row.seq),
                     &row.beside,
@@ -691,7 +772,8 @@ impl Hub {
                         (reached, whole) = (one.seq - 1, false);
                         break;
                     }
-                    queue(tx, &one, seq, now, &lanes)?;
+                    let anew = batch.anew.get(&one.seq).and_then(|made| made.as_ref().ok());
+                    queue(tx, &one, anew, seq, now, &lanes)?;
                     queued += 1;
                     places.insert(one.endpoint);
                 }
@@ -716,14 +798,15 @@ impl Hub {
 fn queue(
     tx: &mut Tx<'_>,
     of: &Candidate,
+    anew: Option<&Written>,
     replay: i64,
     now: Time,
     lanes: &crate::outbox::lanes::Lanes,
 ) -> Result<()> {
     let id = tx.delivery_id(now);
-    let enters = match &of.subject {
-        _ if of.paused => Enters::Paused,
-        Some(subject)
+    let enters = match (of.place, &of.subject) {
+        (Place::Holds(reason), _) => Enters::Held(reason),
+        (_, Some(subject))
             if db::deliveries::has_open_earlier(
                 tx.conn(),
                 &of.endpoint,
@@ -739,7 +822,17 @@ fn queue(
         }
         _ => Enters::Due,
     };
-    db::replays::queue(tx.conn(), of, replay, id, enters, now)
+    db::replays::queue(tx.conn(), of, replay, id, enters, now)?;
+    match anew {
+        Some(written) => db::replays::write_anew(
+            tx.conn(),
+            id,
+            written.version,
+            &written.recipient,
+            written.body.as_bytes(),
+        ),
+        None => Ok(()),
+    }
 }
 
 /// Queues what replays have to queue, for as long as the hub runs.

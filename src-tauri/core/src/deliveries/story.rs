@@ -223,6 +223,7 @@ impl Search<'_> {
     fn about(&mut self, subject: &str, before: Option<i64>) -> Result<Found> {
         let wanted = Wanted {
             subject: Some(subject.to_owned()),
+            by_itself: true,
             ..Wanted::default()
         };
         self.walk(&wanted, before, |_| true)
@@ -231,6 +232,7 @@ impl Search<'_> {
     fn of(&mut self, customer: &Customer, before: Option<i64>) -> Result<Found> {
         let wanted = Wanted {
             question: Some(customer.question.clone()),
+            by_itself: true,
             ..Wanted::default()
         };
         self.walk(&wanted, before, |event| {

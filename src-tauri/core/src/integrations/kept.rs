@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
+use crate::db::attempts::Ended;
 use crate::outcome::{Code, Failure, Trouble};
 use crate::webhooks::kept::origin;
 
@@ -52,6 +53,13 @@ impl Kept {
         let secret = secret.expose_secret().to_owned();
         kept.secrets.insert(name.to_owned(), secret);
         kept
+    }
+
+    /// Takes its secrets out of what a provider answered.
+    pub(crate) fn forget_in(&self, ended: &mut Ended) {
+        self.secrets
+            .values()
+            .for_each(|secret| ended.forget(secret));
     }
 
     /// True when it keeps this very secret.

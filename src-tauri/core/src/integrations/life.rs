@@ -149,7 +149,7 @@ impl Hub {
         workspace: WorkspaceId,
         setup: Setup,
     ) -> Result<Configured> {
-        let candidate = match setup {
+        let candidate = match self.in_practice(workspace, setup) {
             Setup::Calendar(setup) => return self.configure_calendar(workspace, setup).await,
             Setup::Email(setup) => {
                 let settings = email::Settings::new(&setup);
@@ -469,6 +469,7 @@ impl Hub {
         switches: Switches,
     ) -> Result<Configured> {
         let kind = candidate.settings.kind();
+        self.check_places(workspace, &candidate.settings).await?;
         let (result, sent) = self.try_out(workspace, &candidate).await?;
         if let Err(failure) = &result
             && !unproven(kind, failure)

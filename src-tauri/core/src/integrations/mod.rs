@@ -357,6 +357,20 @@ impl Settings {
         }
     }
 
+    /// All addresses that secrets may be told to, by the member that sets them.
+    pub(crate) fn places(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Email(settings) => vec![("apiBaseUrl", &settings.api_base_url)],
+            Self::Sms(settings) => vec![("apiBaseUrl", &settings.api_base_url)],
+            Self::Storage(settings) => vec![("endpoint", settings.base_url())],
+            Self::Calendar(settings) => vec![
+                ("tokenUri", &settings.token_uri),
+                ("revokeUri", &settings.revoke_uri),
+                ("apiBaseUrl", &settings.api_base_url),
+            ],
+        }
+    }
+
     /// Those of texts.
     pub(crate) fn into_sms(self) -> Option<sms::Settings> {
         match self {

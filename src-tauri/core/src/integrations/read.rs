@@ -184,7 +184,8 @@ impl Hub {
     /// When the database cannot be read.
     pub async fn integrations(&self, workspace: WorkspaceId) -> Result<Integrations> {
         let now = self.now();
-        let has_publisher_client = self.google_client.is_some();
+        let has_publisher_client =
+            self.google_client.is_some() || self.practises(workspace).is_some();
         self.db
             .read(move |conn| {
                 let (total, active) = db::webhooks::counts(conn, workspace)?;

@@ -78,6 +78,7 @@ impl Hub {
             Settings::Sms(settings) => self.send_sms_once(out, settings, kept).await,
             Settings::Calendar(settings) => self.send_to_calendar(out, settings).await,
         };
+        kept.forget_in(&mut sent.ended);
         if sent.ended.status.is_none()
             && let Some(failure) = sent.ended.failure.take()
         {
@@ -148,7 +149,10 @@ impl Hub {
             };
             files.push(sendgrid::File {
                 filename: &file.filename,
-                content_type: &file.content_type,
+                content_type: match file.content_type.as_str() {
+                    "" => super::storage::content_type(None, &file.filename).into(),
+                    given => given.into(),
+                },
                 base64,
             });
         }

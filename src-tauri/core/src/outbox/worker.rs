@@ -1,8 +1,7 @@
 //! The worker: claims what is due, sends it outside any transaction, records how it went.
 //!
-//! It sleeps to the next due time or 30 s, whichever is first, and is woken by a commit, a freed
-//! slot or a change of the network. Times due are wall clock; a jump of it is noticed at the
-//! latest after 30 s.
+//! It sleeps to the next due time, and is woken every 30 s, by a commit, a freed slot or a change of
+//! the network. Times due are wall clock; a jump of it is noticed at the latest after 30 s.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +17,7 @@ use crate::changes::Topic;
 use crate::clock::Time;
 use crate::db::attempts::Ended;
 use crate::db::{self, Tx};
-use crate::deliveries::Reason;
+use crate::deliveries::{Reason, Trigger};
 use crate::error::Result;
 use crate::hub::Hub;
 use crate::integrations::Kind;
@@ -26,8 +25,10 @@ use crate::outcome::{Code, Failure, Trouble};
 use crate::webhooks::kept::Kept;
 use crate::webhooks::send::{self, Message, Sent};
 
-/// The longest sleep: then clock, leases and network are looked at.
+/// How often clock, leases and network are looked at.
 const TICK: Duration = Duration::from_secs(30);
+/// A tick that comes a little early counts.
+const EARLY: Duration = Duration::from_secs(1);
 /// While something waits for the internet, the network is looked at this often, for not every
 /// change of it (a route, a name server) is announced.
 const OFFLINE_TICK: Duration = Duration::from_secs(5);
@@ -59,6 +60,7 @@ pub(crate) async fn run(
         })
         .ok()
     };
+    let _ticking = ticking(hub.lanes.clone());
     let mut looked = (Instant::now(), hub.now());
     let mut offline = true;
     loop {
@@ -66,7 +68,7 @@ pub(crate) async fn run(
         let passed_ms = i64::try_from(looked.0.elapsed().as_millis()).unwrap_or(i64::MAX);
         let jumped = (now.ms_since(looked.1) - passed_ms).abs() > JUMP_MS;
         let tick = if offline { OFFLINE_TICK } else { TICK };
-        if jumped || looked.0.elapsed() >= tick || hub.take_network_changed() {
+        if jumped || looked.0.elapsed() + EARLY >= tick || hub.take_network_changed() {
             looked = (Instant::now(), now);
             offline = hub.look_around(jumped).await;
         }
@@ -86,11 +88,18 @@ pub(crate) async fn run(
             // What was found changes when the next one is due.
             continue;
         }
-        let next = next.into_iter().chain(next_check).min();
-        let until_due = next.map_or(TICK, |at| {
-            Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned())
-        });
-        let pause = until_due.min(tick.saturating_sub(looked.0.elapsed()));
+        let until_due = next
+            .into_iter()
+            .chain(next_check)
+            .min()
+            .map(|at| Duration::from_millis(at.ms_since(hub.now()).max(0).cast_unsigned()));
+        let until_looked = offline.then(|| tick.saturating_sub(looked.0.elapsed()));
+        let due = async {
+            match until_due.into_iter().chain(until_looked).min() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             biased;
             out = claimed_at_intake.recv() => match out {
@@ -99,12 +108,28 @@ pub(crate) async fn run(
             },
             _ = stop.changed() => break,
             () = hub.lanes.woken() => {}
-            () = tokio::time::sleep(pause) => {}
+            () = due => {}
         }
     }
     // Its end is awaited by its drop, and never comes where a process that the window started has
     // inherited the pipe: that is nobody's to wait for.
     std::thread::spawn(move || drop(watch));
+}
+
+/// Wakes the worker every [`TICK`] until what this gives is dropped. A thread of its own, for a timer
+/// of the runtime that is so far ahead wakes it twice on the way there.
+fn ticking(lanes: Lanes) -> std::sync::mpsc::Sender<()> {
+    let (running, ended) = std::sync::mpsc::channel();
+    let ticks = move || {
+        while ended.recv_timeout(TICK) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            lanes.wake();
+        }
+    };
+    let started = std::thread::Builder::new().name("tick".into()).spawn(ticks);
+    if let Err(error) = started {
+        tracing::error!(%error, "jumps of the clock are noticed only when something happens");
+    }
+    running
 }
 
 impl Hub {
@@ -413,7 +438,7 @@ fn outgoing(
     }
 }
 
-pub(super) fn claim_for(
+pub(crate) fn claim_for(
     tx: &mut Tx<'_>,
     endpoint: &Arc<str>,
     mut claims: Vec<Claim>,
@@ -444,7 +469,9 @@ pub(super) fn claim_for(
             }
             continue;
         }
-        if let (Some(until), true) = (quiet, row.automatic) {
+        // What the owner sends goes at once.
+        let automatic = row.automatic && row.trigger == Trigger::Auto;
+        if let (Some(until), true) = (quiet, automatic) {
             db::planned::put_off(tx.conn(), row.seq, until)?;
             continue;
         }

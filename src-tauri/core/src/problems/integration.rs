@@ -6,7 +6,7 @@ use super::{Cause, Draft, Many, OpenProblem, ProblemAction, Whose, day, dismiss}
 use crate::clock::Time;
 use crate::explain::{Role, Shape, State, count};
 use crate::integrations::{Kind, words};
-use crate::outcome::{Failure, Trouble};
+use crate::outcome::{Detail, Failure, Trouble};
 
 /// How one integration stands, as far as problems follow from it.
 #[derive(Debug, Clone)]
@@ -80,7 +80,11 @@ fn stopped(facts: &IntegrationFacts, cause: Cause, held: Many) -> Draft {
         .as_ref()
         .map(|(failure, _)| failure)
         .filter(|_| facts.is_configured);
+    let is_gone = failure.is_some_and(|failure| failure.args.detail == Some(Detail::CalendarGone));
     let first = match (cause, facts.is_configured) {
+        (Cause::NeedsSetup, true) if is_gone => {
+            (ProblemAction::ChooseCalendar, "Choose calendar".into())
+        }
         (_, false) if kind == Kind::Calendar => {
             (ProblemAction::Reconnect, format!("Connect {who}"))
         }
@@ -220,7 +224,7 @@ fn unknown(kind: Kind, many: Many) -> Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{Code, Detail};
+    use crate::outcome::Code;
 
     const NOW: Time = Time::from_ms(1_795_780_800_000);
 

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use rusqlite::Connection;
 
 use super::{
-    Cause, Facts, IntegrationFacts, OpenProblem, ProblemAction, Problems, Resolved, Solution,
-    SolvedProblem, Whose, id, of, sentence,
+    AutomationFacts, Cause, Facts, IntegrationFacts, Many, OpenProblem, ProblemAction, Problems,
+    Resolved, Solution, SolvedProblem, Whose, id, of, sentence,
 };
 use crate::changes::Topic;
 use crate::clock::Time;
@@ -20,7 +20,7 @@ use crate::deliveries::{Channel, Reason, Status, Trigger};
 use crate::error::{Error, Result};
 use crate::explain::count;
 use crate::hub::Hub;
-use crate::ids::WorkspaceId;
+use crate::ids::{AutomationId, WorkspaceId};
 use crate::integrations::{Kind, mended};
 use crate::outbox::target;
 use crate::webhooks::{WebhookPatch, store::zone};
@@ -140,6 +140,63 @@ fn integration_facts(
     })
 }
 
+/// How the automations of a workspace stand that hold something.
+fn automation_facts(
+    conn: &Connection,
+    workspace: WorkspaceId,
+    dismissed: &HashMap<String, Time>,
+) -> Result<Vec<AutomationFacts>> {
+    let mut all: Vec<AutomationFacts> = Vec::new();
+    for row in db::planned::held(conn, workspace)? {
+        let cause = match row.reason {
+            Reason::OverLimit => Cause::OverLimit,
+            _ => Cause::MissingValue,
+        };
+        let whose = Whose::Automation(row.automation, row.kind);
+        // It stays away until another one is held.
+        if dismissed
+            .get(&id(cause, whose))
+            .is_some_and(|at| row.newest <= *at)
+        {
+            continue;
+        }
+        let place = all.iter().position(|one| one.id == row.automation);
+        let at = place.unwrap_or(all.len());
+        if place.is_none() {
+            all.push(AutomationFacts {
+                id: row.automation,
+                name: row.name.clone(),
+                kind: row.kind,
+                limit: row.limit,
+                over_limit: None,
+                missing: None,
+            });
+        }
+        let Some(facts) = all.get_mut(at) else {
+            continue;
+        };
+        let many = Many {
+            n: row.n,
+            since: row.since,
+        };
+        if cause == Cause::OverLimit {
+            facts.over_limit = Some(many);
+        } else {
+            facts.missing = Some((many, row.missing));
+        }
+    }
+    Ok(all)
+}
+
+/// Why an automation's deliveries are held that a card is about.
+fn reason(cause: Cause) -> Reason {
+    if cause == Cause::OverLimit {
+        Reason::OverLimit
+    } else {
+        Reason::MissingValue
+    }
+}
+
 /// Which of a webhook's a card for them is about.
 fn of_webhook(cause: Cause) -> Class {
     if cause == Cause::BlockedAddress {
@@ -183,8 +240,16 @@ pub(crate) fn open(
         .into_iter()
         .map(|kind| integration_facts(conn, workspace, kind, &dismissed))
         .collect::<Result<Vec<_>>>()?;
+    let automations = automation_facts(conn, workspace, &dismissed)?;
     let zone = zone(conn, workspace)?;
-    Ok(of(&facts, &integrations, &dismissed, now, &zone))
+    Ok(of(
+        &facts,
+        &integrations,
+        &automations,
+        &dismissed,
+        now,
+        &zone,
+    ))
 }
 
 impl Hub {
@@ -200,6 +265,14 @@ impl Hub {
                 let mut problems = open(conn, workspace, now)?;
                 for problem in &mut problems {
                     if problem.cause == Cause::SecretOld {
+                        continue;
+                    }
+                    if let Some(id) = problem.automation_id {
+                        let why = reason(problem.cause);
+                        problem.first = db::planned::first_held(conn, id, why, FIRST)?
+                            .iter()
+                            .map(|record| reader.row(record))
+                            .collect();
                         continue;
                     }
                     let endpoints = match problem.whose() {
@@ -285,6 +358,9 @@ impl Hub {
                     ),
                 }))
             }
+            (ProblemAction::ChooseCalendar, _) => Err(Error::conflict(
+                "Choose one of the calendars at the integration. What waits goes out then.",
+            )),
             (ProblemAction::Dismiss, _) => {
                 self.db
                     .write(move |tx| {
@@ -294,6 +370,14 @@ impl Hub {
                     })
                     .await?;
                 done("Put aside until it happens anew.".into(), 0)
+            }
+            (ProblemAction::Release, _) if let Some(id) = whose.automation() => {
+                let n = self.move_held(workspace, id, problem.cause, true).await?;
+                done(again(n), n)
+            }
+            (ProblemAction::ToldThem, _) if let Some(id) = whose.automation() => {
+                let n = self.move_held(workspace, id, problem.cause, false).await?;
+                done(format!("{n} closed. They are not sent."), n)
             }
             (ProblemAction::Release, _) => {
                 let released = match whose.kind() {
@@ -396,6 +480,60 @@ impl Hub {
                 None,
             ) => Err(Error::not_found("webhook")),
         }
+    }
+
+    /// Moves what an automation holds, batch by batch: out, or closed.
+    async fn move_held(
+        &self,
+        workspace: WorkspaceId,
+        id: AutomationId,
+        cause: Cause,
+        out: bool,
+    ) -> Result<u64> {
+        let (reason, mut moved) = (reason(cause), 0_u64);
+        loop {
+            let (now, lanes) = (self.now(), self.lanes.clone());
+            let n = self
+                .db
+                .write(move |tx| {
+                    let places = if out {
+                        db::planned::let_go(tx.conn(), id, reason, now, BATCH)?
+                    } else {
+                        db::planned::close_held(tx.conn(), id, reason, now, BATCH)?
+                    };
+                    for (endpoint, subject) in &places {
+                        if let (Some(subject), false) = (subject, out) {
+                            db::deliveries::release_next(tx.conn(), endpoint, subject, now)?;
+                        }
+                    }
+                    if let Some((endpoint, _)) = places.first() {
+                        let endpoint = endpoint.clone();
+                        tx.after_commit(move || lanes.look(&endpoint));
+                    }
+                    tx.announce(Some(workspace), Topic::Deliveries);
+                    Ok(places.len())
+                })
+                .await?;
+            moved += n as u64;
+            if n < BATCH {
+                break;
+            }
+        }
+        if moved > 0 {
+            let how = if out {
+                Solution::LetGo
+            } else {
+                Solution::NotSent
+            };
+            let now = self.now();
+            self.db
+                .write(move |tx| {
+                    let name = db::automations::name(tx.conn(), id)?.unwrap_or_default();
+                    db::problems::note(tx.conn(), workspace, how, &name, moved, now)
+                })
+                .await?;
+        }
+        Ok(moved)
     }
 
     /// The provider is content again, the owner says: what waited for that goes out.
@@ -610,7 +748,7 @@ fn endpoint(workspace: WorkspaceId, whose: Whose) -> String {
     match whose {
         Whose::Webhooks => String::new(),
         Whose::Webhook(id) => id.to_string(),
-        Whose::Integration(kind) => kind.endpoint(workspace),
+        Whose::Integration(kind) | Whose::Automation(_, kind) => kind.endpoint(workspace),
     }
 }
 

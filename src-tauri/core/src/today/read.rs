@@ -9,6 +9,7 @@ use crate::explain;
 use crate::hub::Hub;
 use crate::ids::WorkspaceId;
 use crate::outbox::network;
+use crate::problems::Many;
 use crate::webhooks::{PausedReason, store};
 
 /// How many stories *Today* shows.
@@ -81,24 +82,44 @@ impl Hub {
                         last_success: row.last_success_at,
                     });
                 }
+                let mut last_success = rows.iter().filter_map(|row| row.last_success_at).max();
                 let connected = db::integrations::kinds(conn, workspace)?;
                 for kind in &connected {
                     let days = store::days(conn, &kind.endpoint(workspace), now, &zone)?;
                     delivered += days.last().map_or(0, |d| d.succeeded);
                     let row = db::integrations::get(conn, workspace, *kind)?;
+                    last_success = last_success.max(row.as_ref().and_then(|r| r.last_success_at));
                     paused += u64::from(row.is_some_and(|row| !row.is_active));
                 }
                 let standing = db::deliveries::standing(conn, workspace, None)?;
-                let offline = db::deliveries::held_for(conn, workspace, Reason::Offline)?;
+                let mut offline = None::<Many>;
+                for (endpoint, _) in offline_at.iter().filter(|(_, whose)| *whose == workspace) {
+                    for (_, many) in db::problems::held(conn, endpoint)?
+                        .into_iter()
+                        .filter(|(reason, _)| *reason == Reason::Offline)
+                    {
+                        let known = offline.get_or_insert(Many {
+                            n: 0,
+                            since: many.since,
+                        });
+                        known.n += many.n;
+                        known.since = known.since.min(many.since);
+                    }
+                }
+                let offline = offline.map(|many| (many.n, reader.moment(many.since)));
                 let counts = Counts {
                     delivered,
                     waiting: standing.waiting,
                     held: standing.held,
                     failed: standing.failed,
                 };
+                // How things stood when somebody outside last answered; now nobody can.
+                let as_of = last_success
+                    .filter(|_| offline.is_some() || !network::public_route())
+                    .map(|at| as_of(&reader.moment(at), counts.waiting + counts.held));
                 let (arm, sentence) = sentence(
                     &counts,
-                    offline,
+                    offline.as_ref().map(|(n, since)| (*n, since.as_str())),
                     stopped,
                     paused,
                     rows.is_empty() && connected.is_empty(),
@@ -127,6 +148,7 @@ impl Hub {
                 }
                 Ok(Today {
                     sentence,
+                    as_of,
                     arm,
                     counts,
                     receivers,
@@ -167,10 +189,18 @@ impl Hub {
     }
 }
 
+/// What is known without internet. Pure.
+fn as_of(at: &str, waiting: u64) -> String {
+    match waiting {
+        0 => format!("As of {at}, none waiting."),
+        n => format!("As of {at}, {n} waiting."),
+    }
+}
+
 /// The sentence that *Today* opens with, and what the arm shows. Pure.
 fn sentence(
     counts: &Counts,
-    offline: u64,
+    offline: Option<(u64, &str)>,
     stopped: u64,
     paused: u64,
     nobody: bool,
@@ -196,14 +226,12 @@ fn sentence(
             ),
         );
     }
-    if offline > 0 {
-        return (
-            Arm::Offline,
-            format!(
-                "No internet. {} by themselves when it is back.",
-                count(offline, "message goes out", "messages go out")
-            ),
-        );
+    if let Some((n, since)) = offline {
+        let waits = match n {
+            1 => "1 message waits for it and goes out by itself.".to_owned(),
+            n => format!("{n} messages are waiting for it and go out by themselves."),
+        };
+        return (Arm::Offline, format!("No internet since {since}. {waits}"));
     }
     if counts.held > 0 {
         let arm = if paused > 0 {
@@ -258,17 +286,24 @@ mod tests {
             failed,
         };
         assert_eq!(
-            sentence(&counts(23, 0, 0, 0), 0, 0, 0, false).1,
+            sentence(&counts(23, 0, 0, 0), None, 0, 0, false).1,
             "All good. 23 messages since midnight, none waiting."
         );
         assert_eq!(
-            sentence(&counts(1, 0, 4, 0), 4, 0, 0, false).0,
-            Arm::Offline
+            sentence(&counts(1, 0, 4, 0), Some((4, "09:03")), 0, 0, false),
+            (
+                Arm::Offline,
+                "No internet since 09:03. 4 messages are waiting for it and go out by themselves."
+                    .into()
+            )
         );
         assert_eq!(
-            sentence(&counts(1, 0, 4, 2), 4, 0, 0, false).0,
+            sentence(&counts(1, 0, 4, 2), Some((4, "09:03")), 0, 0, false).0,
             Arm::NeedsYou
         );
-        assert_eq!(sentence(&counts(1, 0, 0, 0), 0, 0, 1, false).0, Arm::Paused);
+        assert_eq!(
+            sentence(&counts(1, 0, 0, 0), None, 0, 1, false).0,
+            Arm::Paused
+        );
     }
 }

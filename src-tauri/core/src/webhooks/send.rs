@@ -92,6 +92,7 @@ pub(crate) async fn send(
             retry_after = answer.retry_after;
         }
     }
+    own.iter().for_each(|(_, value)| ended.forget(value));
     Sent { ended, retry_after }
 }
 

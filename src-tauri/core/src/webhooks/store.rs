@@ -454,7 +454,9 @@ impl Hub {
         settings: &Settings,
     ) -> Result<Vec<FieldError>> {
         let types = self.event_types(workspace).await?;
-        Ok(settings.check(types.iter().map(|t| t.name.as_str())))
+        let mut wrong = settings.check(types.iter().map(|t| t.name.as_str()));
+        wrong.extend(self.wrong_receiver(workspace, &settings.url).await?);
+        Ok(wrong)
     }
 }
 
@@ -605,7 +607,7 @@ fn view(
         problems::secret_age(row.settings.secret_created_at, &row.settings.name, now);
     let dismissed = db::problems::dismissed(conn, workspace)?;
     let facts = problems::facts(conn, &row, &dismissed)?;
-    let problem_id = problems::of(&[facts], &[], &dismissed, now, zone)
+    let problem_id = problems::of(&[facts], &[], &[], &dismissed, now, zone)
         .into_iter()
         .next()
         .map(|problem| problem.id);

@@ -203,6 +203,7 @@ impl Hub {
         if let Some(file) = wish.client_file.take() {
             wish.read(&file)?;
         }
+        self.sign_in_in_practice(workspace, &mut wish);
         let former = self.calendar_row(workspace).await?;
         let Some((mut plan, again)) = self.plan(workspace, wish, former).await? else {
             return Ok(Authorization::Gracefully(without_client()));
@@ -575,6 +576,8 @@ impl Hub {
         if !wrong.is_empty() {
             return Err(Error::invalid(wrong));
         }
+        self.check_places(workspace, &Any::Calendar(settings.clone()))
+            .await?;
         // What Google ended is no token that is held.
         let held = match (&former, &kept) {
             (Some((row, former)), Some(kept))
@@ -697,6 +700,8 @@ impl Hub {
         mut tokens: Tokens,
         switches: Switches,
     ) -> Result<Configured> {
+        self.check_places(workspace, &Any::Calendar(settings.clone()))
+            .await?;
         let (base, own_port) = (settings.api_base_url.clone(), self.own_port());
         let mut refresh = tokens.refresh.take().unwrap_or_default();
         let mut listed = google::calendars(&self.http, &base, &tokens.access, own_port).await;
@@ -763,6 +768,39 @@ impl Hub {
             }
             (saved, _) => saved,
         })
+    }
+
+    /// The calendar of the practice workspace, if it was connected: to the Google of this start, where
+    /// the owner is signed in already.
+    pub(crate) async fn practise_calendar(
+        &self,
+        workspace: WorkspaceId,
+        google: Authorize,
+        access: Secret,
+        refresh: Secret,
+    ) -> Result<()> {
+        let Some((_, former)) = self.calendar_row(workspace).await? else {
+            return Ok(());
+        };
+        let place = |place: Option<String>, former: String| place.unwrap_or(former);
+        let settings = Settings {
+            client_id: google.client_id,
+            auth_uri: place(google.auth_uri, former.auth_uri),
+            token_uri: place(google.token_uri, former.token_uri),
+            revoke_uri: place(google.revoke_uri, former.revoke_uri),
+            api_base_url: place(google.api_base_url, former.api_base_url),
+            ..former
+        };
+        let tokens = Tokens {
+            access: access.0,
+            life: std::time::Duration::from_secs(3600),
+            refresh: Some(refresh.0),
+            scopes: None,
+        };
+        let secret = some(google.client_secret);
+        self.tried_with(workspace, settings, secret, tokens, Switches::default())
+            .await?;
+        Ok(())
     }
 
     async fn now_good_for(

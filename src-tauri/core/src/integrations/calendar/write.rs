@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -376,6 +376,7 @@ impl Hub {
             Err(failure) => talk.ended.failure = Some(failure),
         }
         let mut ended = talk.ended;
+        ended.forget(talk.token.expose_secret());
         ended.duration_ms = Some(elapsed_ms(started));
         ended.further_headers = Some([("authorization".to_owned(), MASK.to_owned())].into());
         let retry_after =

@@ -106,7 +106,8 @@ impl Addresses {
 pub struct Attachment {
     /// What it is called.
     pub filename: String,
-    /// `application/pdf`
+    /// `application/pdf`; where it is absent, the ending of its name says what it is.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub content_type: String,
     /// Its bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -282,7 +283,7 @@ impl Attachment {
                 "Give the file a name of 1 to 255 characters, without / and \\.",
             );
         }
-        if !is_media_type(&self.content_type) {
+        if !self.content_type.is_empty() && !is_media_type(&self.content_type) {
             return wrong(
                 "contentType",
                 "invalid",

@@ -38,7 +38,7 @@ const SCOPE: &str = "mail.send";
 /// A file as it is sent.
 pub(crate) struct File<'a> {
     pub(crate) filename: &'a str,
-    pub(crate) content_type: &'a str,
+    pub(crate) content_type: std::borrow::Cow<'a, str>,
     pub(crate) base64: std::borrow::Cow<'a, str>,
 }
 
@@ -136,7 +136,7 @@ pub(crate) fn request(
             .iter()
             .map(|file| Attached {
                 content: &file.base64,
-                kind: file.content_type,
+                kind: &file.content_type,
                 filename: file.filename,
                 disposition: "attachment",
             })

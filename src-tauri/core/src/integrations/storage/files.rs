@@ -4,9 +4,11 @@
 //! A large one streams through while its delivery is under way; nothing of it is kept, so when that fails it has failed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt, stream};
 use serde::Serialize;
 
@@ -18,6 +20,7 @@ use super::{Keys, LINK_SECONDS, key};
 use crate::clock::Time;
 use crate::db;
 use crate::db::attempts::Ended;
+use crate::db::unfinished_uploads::UnfinishedRow;
 use crate::error::{Error, Result};
 use crate::http::guard::Class;
 use crate::http::{elapsed_ms, literal_class};
@@ -25,7 +28,7 @@ use crate::hub::Hub;
 use crate::ids::{DeliveryId, WorkspaceId};
 use crate::integrations::kept::Kept;
 use crate::integrations::send::Sent;
-use crate::integrations::{self, Kind, Secret, Settings, words};
+use crate::integrations::{Kind, Settings, words};
 use crate::outbox::{Carries, Outgoing, Sending, Target, finish, lease_until, record_send};
 use crate::outcome::{Code, Detail, Failure, Graceful};
 
@@ -182,26 +185,6 @@ impl Hub {
         self.home().join("practice-files")
     }
 
-    /// Sets the storage of the practice workspace up: a folder on this computer, at this address.
-    ///
-    /// # Errors
-    /// When it cannot be kept.
-    pub async fn practise_storage(&self, workspace: WorkspaceId, url: &str) -> Result<()> {
-        let secret = |text: &str| Secret(text.to_owned().into());
-        let setup = super::Setup {
-            access_key_id: secret("PRACTICE"),
-            secret_access_key: secret("practice"),
-            bucket_name: "practice".into(),
-            region: "us-east-1".into(),
-            endpoint: Some(url.into()),
-            path_style: true,
-            allow_private_network: true,
-        };
-        self.configure_integration(workspace, integrations::Setup::Storage(setup))
-            .await?;
-        Ok(())
-    }
-
     /// Stores a file of any length. The answer comes once it is stored, or with why it is not.
     ///
     /// # Errors
@@ -316,7 +299,10 @@ impl Hub {
         };
         let mut sent = match self.integration_secrets(out.workspace, Kind::Storage).await {
             Ok(kept) => {
-                let (sent, stored) = self.store(bucket, &kept, &put.file(at_most), source).await;
+                let file = put.file(at_most);
+                let (sent, stored) = self
+                    .store(out.workspace, bucket, &kept, &file, source)
+                    .await;
                 *size = stored;
                 sent
             }
@@ -360,7 +346,7 @@ impl Hub {
             return failed(Failure::new(Code::Rejected).with(Detail::Malformed));
         }
         let source = stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
-        self.store(settings, kept, &put.file(put.size), source)
+        self.store(out.workspace, settings, kept, &put.file(put.size), source)
             .await
             .0
     }
@@ -368,6 +354,7 @@ impl Hub {
     /// One call, and how many bytes were stored.
     async fn store<E>(
         &self,
+        workspace: WorkspaceId,
         settings: &super::Settings,
         kept: &Kept,
         file: &File,
@@ -378,7 +365,28 @@ impl Hub {
             Ok(s3) => s3,
             Err(failure) => return (Sent::failed(failure, settings.base_url()), 0),
         };
-        let stored = s3.upload(file, source, &|_| {}).await;
+        let began = AtomicBool::new(false);
+        let bucket = settings.place().url("");
+        let begins = |upload_id| -> BoxFuture<'_, std::result::Result<(), Failure>> {
+            began.store(true, Ordering::Relaxed);
+            let row = UnfinishedRow {
+                workspace,
+                key: file.key.clone(),
+                bucket: bucket.clone(),
+                upload_id,
+            };
+            Box::pin(async {
+                let remembered = self.remember_unfinished(row).await;
+                remembered.map_err(|_| Failure::new(Code::Internal))
+            })
+        };
+        let stored = s3.upload(file, source, &|_| {}, &begins).await;
+        // What failed was given up there too; if that went wrong, the next start sees to it.
+        if stored.is_ok() && began.load(Ordering::Relaxed) {
+            let key = file.key.clone();
+            self.db
+                .write_later(move |tx| db::unfinished_uploads::delete(tx.conn(), workspace, &key));
+        }
         let mut ended = Ended {
             duration_ms: Some(elapsed_ms(started)),
             request_url: Some(settings.place().url(&file.key)),

@@ -3,6 +3,7 @@
 mod answers;
 mod files;
 pub mod key;
+mod orphans;
 pub mod presets;
 mod put;
 mod s3;
@@ -15,6 +16,7 @@ pub use files::{
     DeletedFile, FileGone, FileLink, FileList, LinkToFile, ListedFile, ListedFiles, NewFile,
     StoredFile, UploadedFile,
 };
+pub(crate) use put::content_type;
 pub use put::{MAX_KEPT_BYTES, Put};
 pub(crate) use put::{has_bytes, own_words};
 pub(crate) use setup::{KEY_ID, SECRET, Settings, fields};

@@ -124,7 +124,7 @@ pub(crate) fn own_words(body: &[u8]) -> Option<String> {
 
 /// The kind of a file: as it is given, or by the ending of its name where that says nothing.
 #[must_use]
-pub(super) fn content_type(given: Option<&str>, name: &str) -> String {
+pub(crate) fn content_type(given: Option<&str>, name: &str) -> String {
     given
         .map(str::trim)
         .filter(|given| {

@@ -26,6 +26,7 @@ use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
 };
 use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
 use futures_util::{Stream, StreamExt};
 use http_body::{Body, Frame, SizeHint};
 use secrecy::ExposeSecret;
@@ -112,6 +113,10 @@ pub(crate) struct Page {
     pub(crate) next: Option<String>,
 }
 
+/// Remembers that the parts of a file begin, first without and then with the id that they got.
+pub(crate) type Begins<'a> =
+    dyn Fn(Option<String>) -> BoxFuture<'a, Result<(), Failure>> + Send + Sync + 'a;
+
 type Called<T, E> = Result<T, SdkError<E, HttpResponse>>;
 
 impl S3 {
@@ -180,12 +185,14 @@ impl S3 {
         self.delete(&file.key).await
     }
 
-    /// Stores what comes, of whatever length, with constant memory. `progress` hears how much has been sent.
+    /// Stores what comes, of whatever length, with constant memory. `progress` hears how much has been sent. `begins` is
+    /// waited for before parts begin, and again with the id they got, before the first of them is sent.
     pub(crate) async fn upload<E>(
         &self,
         file: &File,
         source: impl Stream<Item = Result<Bytes, E>> + Send + Unpin,
         progress: &(dyn Fn(u64) + Send + Sync),
+        begins: &Begins<'_>,
     ) -> Result<Stored, Stopped> {
         let sent = Arc::new(watch::Sender::new(0));
         let way = Way {
@@ -212,7 +219,9 @@ impl S3 {
             Ok(stored) => return Ok(stored),
             Err(begun) => begun,
         };
+        begins(None).await?;
         let mut unfinished = self.begin(&client, file, parts.size).await?;
+        begins(Some(unfinished.id.clone())).await?;
         let sending = moving(&sent, STALL, progress, unfinished.send(begun, &mut parts));
         let done = match sending.await {
             Ok((size, completed)) => unfinished.finish(self, size, completed).await,
@@ -266,6 +275,44 @@ impl S3 {
             clock: self.clock.clone(),
             open: true,
         })
+    }
+
+    /// Has the parts of a file taken away that never became whole. Without an id, those of exactly this key.
+    pub(crate) async fn abandon(&self, key: &str, id: Option<&str>) -> Result<(), Stopped> {
+        let ids = match id {
+            Some(id) => vec![id.to_owned()],
+            None => self.unfinished(key).await?,
+        };
+        for id in ids {
+            let call = self
+                .client
+                .abort_multipart_upload()
+                .bucket(&self.bucket)
+                .key(key)
+                .upload_id(id);
+            match in_time(PATIENCE, async { self.told(call.send().await) }).await {
+                // It is gone already.
+                Err(stopped) if stopped.failure.args.status == Some(404) => {}
+                done => drop(done?),
+            }
+        }
+        Ok(())
+    }
+
+    async fn unfinished(&self, key: &str) -> Result<Vec<String>, Stopped> {
+        let call = self
+            .client
+            .list_multipart_uploads()
+            .bucket(&self.bucket)
+            .prefix(key);
+        let found = in_time(PATIENCE, async { self.told(call.send().await) }).await?;
+        Ok(found
+            .uploads
+            .unwrap_or_default()
+            .into_iter()
+            .filter(|upload| upload.key.as_deref() == Some(key))
+            .filter_map(|upload| upload.upload_id)
+            .collect())
     }
 
     /// What the storage knows of a file.

@@ -126,7 +126,10 @@ fn pieces(all: &Bytes) -> impl futures_util::Stream<Item = Pieces> + Send + Unpi
 }
 
 async fn put(s3: &S3, key: &str, all: &Bytes) -> Result<super::s3::Stored, Stopped> {
-    s3.upload(&file(key), pieces(all), &|_| {}).await
+    s3.upload(&file(key), pieces(all), &|_| {}, &|_| {
+        Box::pin(async { Ok(()) })
+    })
+    .await
 }
 
 async fn get(s3: &S3, key: &str) -> Result<Vec<u8>, Stopped> {
@@ -178,7 +181,11 @@ async fn every_naughty_string_as_a_name_comes_back_exact() {
             name: name.clone(),
             ..file("blns/x")
         };
-        s3.upload(&file, pieces(&bytes(1)), &|_| {}).await.unwrap();
+        s3.upload(&file, pieces(&bytes(1)), &|_| {}, &|_| {
+            Box::pin(async { Ok(()) })
+        })
+        .await
+        .unwrap();
         assert_eq!(s3.head("blns/x").await.unwrap().name, Some(name));
     }
 }
@@ -394,7 +401,10 @@ async fn what_does_not_become_a_file_is_taken_away() {
             Ok(large.clone()),
             Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset)),
         ]);
-        let stopped = s3.upload(&file("x"), broken, &|_| {}).await.unwrap_err();
+        let stopped = s3
+            .upload(&file("x"), broken, &|_| {}, &|_| Box::pin(async { Ok(()) }))
+            .await
+            .unwrap_err();
         assert_eq!(stopped.detail(), Some(Detail::BrokeOff));
         is_clean(&bucket).await;
         // Whoever wanted it goes away in the middle.
@@ -403,7 +413,7 @@ async fn what_does_not_become_a_file_is_taken_away() {
             .misbehave(Step::Part, [Fault::None, Fault::Hang]);
         let aborts = bucket.storage.count(Step::Abort);
         let (key, source) = (file("x"), pieces(&large));
-        let upload = s3.upload(&key, source, &|_| {});
+        let upload = s3.upload(&key, source, &|_| {}, &|_| Box::pin(async { Ok(()) }));
         let cancelled = tokio::time::timeout(Duration::from_secs(2), upload).await;
         assert!(cancelled.is_err());
         while bucket.storage.count(Step::Abort) == aborts {
@@ -459,7 +469,11 @@ async fn progress_only_grows_and_ends_at_the_size() {
     let heard = Mutex::new(Vec::new());
     let note = |sent| heard.lock().unwrap().push(sent);
     let key = file("x");
-    bucket.s3().upload(&key, pieces(&all), &note).await.unwrap();
+    bucket
+        .s3()
+        .upload(&key, pieces(&all), &note, &|_| Box::pin(async { Ok(()) }))
+        .await
+        .unwrap();
     let heard = heard.into_inner().unwrap();
     assert!(heard.is_sorted());
     assert!(
