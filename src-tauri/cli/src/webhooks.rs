@@ -24,6 +24,15 @@ pub(crate) enum Format {
     Payload,
     /// {"type","timestamp","data"}
     Envelope,
+    /// A message in Slack; its address is a secret
+    Slack,
+    /// A message in Discord; its address is a secret
+    Discord,
+    /// A card in Microsoft Teams, by a workflow; its address is a secret
+    Teams,
+    /// A card in Google Chat; its address is a secret
+    #[value(name = "google_chat", alias = "google-chat")]
+    GoogleChat,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -128,6 +137,10 @@ impl Settings {
             self.format.map(|format| match format {
                 Format::Payload => "payload",
                 Format::Envelope => "envelope",
+                Format::Slack => "slack",
+                Format::Discord => "discord",
+                Format::Teams => "teams",
+                Format::GoogleChat => "google_chat",
             }),
         );
         request.set(
