@@ -1,6 +1,5 @@
 //! `signalctl integrations`, and what is sent through them: `signalctl email send`
 
-
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
