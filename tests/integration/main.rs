@@ -21,6 +21,7 @@ mod events;
 mod export;
 mod files;
 mod filters;
+mod formats;
 mod guard;
 mod headers;
 mod history;

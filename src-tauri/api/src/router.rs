@@ -64,6 +64,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(webhooks::test))
         .routes(routes!(webhooks::rotate))
         .routes(routes!(webhooks::test_filter))
+        .routes(routes!(webhooks::preview))
         .routes(routes!(automations::list, automations::create))
         .routes(routes!(
             automations::get,

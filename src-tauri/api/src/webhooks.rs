@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use signalbox_core::Hub;
 use signalbox_core::ids::WebhookId;
 use signalbox_core::webhooks::{
-    ChangedWebhook, FilterTest, FilterTested, NewWebhook, Rotate, Rotated, Tested, Webhook,
-    WebhookPatch,
+    ChangedWebhook, FilterTest, FilterTested, FormatPreview, FormatPreviewed, NewWebhook, Rotate,
+    Rotated, Tested, Webhook, WebhookPatch,
 };
 
 use crate::problem::Result;
@@ -168,4 +168,17 @@ pub(crate) async fn test_filter(
     request::Json(test): request::Json<FilterTest>,
 ) -> Result<Json<FilterTested>> {
     Ok(Json(hub.test_filter(caller.workspace, test).await?))
+}
+
+/// What a format makes of an event, or of the sample of its type; nothing is saved or sent.
+#[utoipa::path(
+    post, path = "/api/integrations/webhooks/preview", operation_id = "previewWebhookFormat", tag = "webhooks",
+    request_body = FormatPreview, responses((status = 200, body = FormatPreviewed)),
+)]
+pub(crate) async fn preview(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    request::Json(preview): request::Json<FormatPreview>,
+) -> Result<Json<FormatPreviewed>> {
+    Ok(Json(hub.preview_format(caller.workspace, preview).await?))
 }

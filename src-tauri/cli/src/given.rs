@@ -1,6 +1,6 @@
 //! What is handed to a command: JSON from a file or standard input, and flags that win over it.
 
-use std::io::{self, Read};
+use std::io::{self, IsTerminal as _, Read};
 
 use clap::Args;
 use serde_json::{Map, Value};
@@ -54,6 +54,11 @@ impl Request {
         self.0.contains_key(member)
     }
 
+    /// A member that is text.
+    pub(crate) fn text(&self, member: &str) -> Option<&str> {
+        self.0.get(member).and_then(Value::as_str)
+    }
+
     /// The request, which may hold nothing.
     pub(crate) fn whole(self) -> Value {
         Value::Object(self.0)
@@ -88,6 +93,24 @@ pub(crate) fn read(source: &str) -> Result<Vec<u8>, Failed> {
             }
         ))),
     }
+}
+
+/// A secret: from a file, from standard input, or typed by somebody who does not see it.
+pub(crate) fn secret(source: Option<&str>, label: &str, how: &str) -> Result<String, Failed> {
+    let bytes = match source {
+        Some(source) => read(source)?,
+        None if io::stdin().is_terminal() => {
+            return rpassword::prompt_password(format!("{label}: "))
+                .map_err(|error| Failed::said(format!("Nothing could be read: {error}.")));
+        }
+        None => read("-")?,
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Failed::said("A secret has to be text."))?;
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(Failed::Usage(format!("{label} is missing: {how}.")));
+    }
+    Ok(text.to_owned())
 }
 
 /// The id of what is named: an id as it is, a name by looking it up in a list.

@@ -1,7 +1,5 @@
 //! `signalctl integrations`, and what is sent through them: `signalctl email send`
 
-use std::io::{self, IsTerminal};
-
 use clap::{Args, Subcommand, ValueEnum};
 use http::Method;
 use serde_json::{Value, json};
@@ -210,7 +208,11 @@ async fn set(door: &Door, screen: Screen, kind: Kind, settings: Settings) -> Res
         let name = text(field, "name");
         let wanted = given.is_some() || !request.has(name) && (!is_there || test);
         if wanted {
-            let secret = secret(given.take(), text(field, "label"))?;
+            let secret = given::secret(
+                given.take(),
+                text(field, "label"),
+                "give --secret FILE, or - for standard input",
+            )?;
             request.set(name, Some(secret));
         }
     }
@@ -222,26 +224,6 @@ async fn set(door: &Door, screen: Screen, kind: Kind, settings: Settings) -> Res
         Method::POST
     };
     said(screen, &door.send(method, &kind.path(), &request).await?)
-}
-
-/// A secret: from a file, from standard input, or typed by somebody who does not see it.
-fn secret(source: Option<&str>, label: &str) -> Result<String, Failed> {
-    let bytes = match source {
-        Some(source) => given::read(source)?,
-        None if io::stdin().is_terminal() => {
-            return rpassword::prompt_password(format!("{label}: "))
-                .map_err(|error| Failed::said(format!("Nothing could be read: {error}.")));
-        }
-        None => given::read("-")?,
-    };
-    let text = String::from_utf8(bytes).map_err(|_| Failed::said("A secret has to be text."))?;
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Failed::Usage(format!(
-            "{label} is missing: give --secret FILE, or - for standard input."
-        )));
-    }
-    Ok(text.to_owned())
 }
 
 #[derive(Subcommand)]

@@ -24,6 +24,15 @@ pub(crate) enum Format {
     Payload,
     /// {"type","timestamp","data"}
     Envelope,
+    /// A message in Slack; its address is a secret
+    Slack,
+    /// A message in Discord; its address is a secret
+    Discord,
+    /// A card in Microsoft Teams, by a workflow; its address is a secret
+    Teams,
+    /// A card in Google Chat; its address is a secret
+    #[value(name = "google_chat", alias = "google-chat")]
+    GoogleChat,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -41,8 +50,9 @@ pub(crate) struct Settings {
     /// What it is called
     #[arg(long)]
     name: Option<String>,
-    /// Where it is
-    #[arg(long)]
+    /// Where it is. The address of a chat is a secret and no argument: with (-) it is asked for, or
+    /// read from standard input
+    #[arg(long, value_name = "URL|-")]
     url: Option<String>,
     /// An event type it is told about, or '*' for all; may be given several times
     #[arg(long = "event", value_name = "TYPE")]
@@ -106,11 +116,25 @@ fn read_filter(source: &str) -> Result<Value, Failed> {
         .map_err(|error| Failed::said(format!("The filter is not valid JSON: {error}.")))
 }
 
+/// The formats whose address is all that is needed to write there.
+const CHATS: [&str; 4] = ["slack", "discord", "teams", "google_chat"];
+
+/// The address as it was given, or asked for where it is a secret.
+fn read_address(given: Option<String>, is_secret: bool) -> Result<Option<String>, Failed> {
+    match given.as_deref() {
+        Some("-") => given::secret(None, "The address", "enter it, or give it on standard input").map(Some),
+        Some(_) if is_secret => Err(Failed::Usage(
+            "The address of a chat is a secret: whoever has it can write there, and arguments are seen by others. Give --url - and enter it when asked, or on standard input.".into(),
+        )),
+        _ => Ok(given),
+    }
+}
+
 impl Settings {
-    fn read(self) -> Result<Request, Failed> {
+    /// What was given; `format` is the one that the webhook has so far.
+    fn read(self, format: Option<&str>) -> Result<Request, Failed> {
         let mut request = self.from.read()?;
         request.set("name", self.name);
-        request.set("url", self.url);
         request.set("events", (!self.events.is_empty()).then_some(self.events));
         request.set("allowPrivateNetwork", self.allow_private_network);
         request.set("retryAttempts", self.retry_attempts);
@@ -128,8 +152,19 @@ impl Settings {
             self.format.map(|format| match format {
                 Format::Payload => "payload",
                 Format::Envelope => "envelope",
+                Format::Slack => "slack",
+                Format::Discord => "discord",
+                Format::Teams => "teams",
+                Format::GoogleChat => "google_chat",
             }),
         );
+        let is_chat = request
+            .text("format")
+            .or(format)
+            .is_some_and(|format| CHATS.contains(&format));
+        let asked = is_chat && format.is_none() && !request.has("url");
+        let given = self.url.or_else(|| asked.then(|| "-".to_owned()));
+        request.set("url", read_address(given, is_chat)?);
         request.set(
             "filter",
             self.filter.as_deref().map(read_filter).transpose()?,
@@ -218,7 +253,7 @@ impl Command {
     pub(crate) async fn run(self, door: &Door, screen: Screen) -> Result<Ended, Failed> {
         match self {
             Self::Add { settings, paused } => {
-                let mut request = settings.read()?;
+                let mut request = settings.read(None)?;
                 request.set("isActive", paused.then_some(false));
                 let request = request.filled("Give --name, --url and --event, or --from.")?;
                 let made = door.send(Method::POST, LIST, &request).await?;
@@ -253,8 +288,10 @@ impl Command {
                 screen.facts(&found, &facts(one(&found)));
             }
             Self::Edit { webhook, settings } => {
+                let id = id_of(door, LIST, "webhooks", &webhook).await?;
+                let found = door.get(&format!("{LIST}/{id}")).await?;
                 let request = settings
-                    .read()?
+                    .read(Some(text(one(&found), "format")))?
                     .filled("Say what is to be different: a flag, or --from.")?;
                 return change(door, screen, &webhook, &request, "Changed.").await;
             }

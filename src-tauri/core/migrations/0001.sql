@@ -48,7 +48,7 @@ CREATE TABLE webhooks (
   name                  TEXT NOT NULL,
   url                   TEXT NOT NULL,
   events                TEXT NOT NULL CHECK (json_valid(events)),
-  format                TEXT NOT NULL CHECK (format IN ('payload', 'envelope')),
+  format                TEXT NOT NULL CHECK (format IN ('payload', 'envelope', 'slack', 'discord', 'teams', 'google_chat')),
   retry_attempts        INTEGER NOT NULL,
   retry_delay_ms        INTEGER NOT NULL,
   retry_schedule        TEXT NOT NULL CHECK (retry_schedule IN ('exponential', 'standard')),

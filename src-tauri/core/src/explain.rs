@@ -255,6 +255,7 @@ pub fn failure(failure: &Failure, who: &str) -> String {
             Some(Trouble::KeyStoreDenied) => "This computer's key store refused. Allow Signalbox to use it.".into(),
             Some(Trouble::KeyStoreSilent) => "This computer's key store does not answer. What waits goes out when it does.".into(),
             Some(Trouble::SecretMissing) => format!("The signing secret of {who} is no longer in the key store. Make a new one."),
+            Some(Trouble::AddressMissing) => format!("The address of {who} is no longer in the key store. Enter it again in its settings."),
             _ => "This computer has no key store that can be used now. What waits goes out when there is one.".into(),
         },
         Code::Unreachable => match failure.args.trouble {

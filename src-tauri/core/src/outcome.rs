@@ -115,6 +115,8 @@ pub enum Trouble {
     KeyStoreSilent,
     /// The key store: what we stored is gone.
     SecretMissing,
+    /// The key store: the address that is a secret is gone.
+    AddressMissing,
     /// The stored bytes are not what was accepted.
     Damaged,
     /// The request was on its way, and the answer never came: it may have been done.

@@ -397,7 +397,10 @@ pub(crate) fn of(
     for webhook in facts {
         all.extend(stopped(webhook, now, zone));
         if let Some((held, failure)) = &webhook.held_keychain {
-            if failure.args.trouble == Some(Trouble::SecretMissing) {
+            if matches!(
+                failure.args.trouble,
+                Some(Trouble::SecretMissing | Trouble::AddressMissing)
+            ) {
                 all.push(keychain(Some(webhook), *held, failure));
             } else {
                 locked = Some(match locked {
@@ -671,6 +674,10 @@ fn keychain(webhook: Option<&Facts>, held: Many, failure: &Failure) -> OpenProbl
             count(held.n, "call waits", "calls wait")
         ),
         buttons: match webhook {
+            // The address is entered in its settings, and what waits goes out with that.
+            Some(_) if failure.args.trouble == Some(Trouble::AddressMissing) => {
+                vec![(ProblemAction::Release, "Try again".into())]
+            }
             Some(_) => vec![
                 (ProblemAction::ReplaceKey, "Make a new secret".into()),
                 (ProblemAction::Release, "Try again".into()),

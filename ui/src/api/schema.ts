@@ -640,6 +640,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/integrations/webhooks/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What a format makes of an event, or of the sample of its type; nothing is saved or sent. */
+        post: operations["previewWebhookFormat"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/integrations/webhooks/{id}": {
         parameters: {
             query?: never;
@@ -2141,6 +2158,13 @@ export interface components {
             eventTypes: components["schemas"]["EventType"][];
         };
         Events: string[];
+        /** @description One thing that belongs to an event. */
+        Fact: {
+            /** @description "When" */
+            label: string;
+            /** @description "Thu 26 Nov 2026, 09:30–11:00 (Europe/Berlin)" */
+            value: string;
+        };
         /** @description One thing that has to be filled in to set an integration up. */
         Field: {
             /** @description What can be chosen; for [`Input::Choice`] only. */
@@ -2277,7 +2301,22 @@ export interface components {
          * @description What the body of a call looks like.
          * @enum {string}
          */
-        Format: "payload" | "envelope";
+        Format: "payload" | "envelope" | "slack" | "discord" | "teams" | "google_chat";
+        /** @description What a format makes of an event. */
+        FormatPreview: {
+            /** @description What happens. */
+            event: components["schemas"]["PreviewedEvent"];
+            /** @description The format. */
+            format: components["schemas"]["Format"];
+        };
+        /** @description What would be sent. */
+        FormatPreviewed: {
+            /** @description The body of the call, byte for byte. */
+            body: string;
+            /** @description Always `application/json`. */
+            contentType: string;
+            message?: components["schemas"]["Message"] | null;
+        };
         /** @description The graceful half of the contract's result: it did not work, and the caller's own work goes on. */
         Graceful: {
             /** @description For programs. */
@@ -2587,7 +2626,7 @@ export interface components {
             name: string;
             /**
              * Format: int32
-             * @description 1 to 1,000; null is without a limit.
+             * @description 1 to 1,000; null is what the chat of `format` takes, and else without a limit.
              */
             rateLimitPerSecond?: number | null;
             /**
@@ -2732,6 +2771,13 @@ export interface components {
             eventId?: components["schemas"]["EventId"] | null;
             /** @description A type that the automation listens to. */
             type?: string | null;
+        };
+        /** @description An event that did not happen. */
+        PreviewedEvent: {
+            /** @description A JSON object of at most 256 KiB; else the sample of the type. */
+            data?: Record<string, unknown> | null;
+            /** @description A type of the catalogue. */
+            type: string;
         };
         /** @description A request that is not served, and why. */
         Problem: {
@@ -3831,7 +3877,7 @@ export interface components {
              * @description Deliveries that ended: `successfulCalls + failedCalls`. Tests do not count.
              */
             totalCalls: number;
-            /** @description Where it is. */
+            /** @description Where it is. Of a chat's address, which is a secret: scheme, host and the last four characters. */
             url: string;
             /**
              * Format: int64
@@ -3878,7 +3924,7 @@ export interface components {
             name?: string | null;
             /**
              * Format: int32
-             * @description 1 to 1,000; null is without a limit.
+             * @description 1 to 1,000; null is what the chat of `format` takes, and else without a limit.
              */
             rateLimitPerSecond?: number | null;
             /**
@@ -3897,7 +3943,7 @@ export interface components {
              * @description 5 to 60.
              */
             timeoutSeconds?: number | null;
-            /** @description As when it is made. */
+            /** @description As when it is made. An address that is a secret is needed again for a format that shows it. */
             url?: string | null;
         };
         Webhooks: {
@@ -4044,6 +4090,7 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type Events = components['schemas']['Events'];
+export type Fact = components['schemas']['Fact'];
 export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
 export type Figures = components['schemas']['Figures'];
@@ -4056,6 +4103,8 @@ export type FilterTested = components['schemas']['FilterTested'];
 export type Finding = components['schemas']['Finding'];
 export type Findings = components['schemas']['Findings'];
 export type Format = components['schemas']['Format'];
+export type FormatPreview = components['schemas']['FormatPreview'];
+export type FormatPreviewed = components['schemas']['FormatPreviewed'];
 export type Graceful = components['schemas']['Graceful'];
 export type Health = components['schemas']['Health'];
 export type Histogram = components['schemas']['Histogram'];
@@ -4096,6 +4145,7 @@ export type PausedReason = components['schemas']['PausedReason'];
 export type Plate = components['schemas']['Plate'];
 export type Preset = components['schemas']['Preset'];
 export type PreviewEvent = components['schemas']['PreviewEvent'];
+export type PreviewedEvent = components['schemas']['PreviewedEvent'];
 export type Problem = components['schemas']['Problem'];
 export type ProblemAction = components['schemas']['ProblemAction'];
 export type ProblemFilter = components['schemas']['ProblemFilter'];
@@ -5750,6 +5800,39 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["FilterTested"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    previewWebhookFormat: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FormatPreview"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FormatPreviewed"];
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -20,8 +20,10 @@ use crate::db::{self, Tx};
 use crate::deliveries::{Reason, Trigger};
 use crate::error::Result;
 use crate::hub::Hub;
+use crate::ids::WorkspaceId;
 use crate::integrations::Kind;
 use crate::outcome::{Code, Failure, Trouble};
+use crate::secrets::SecretError;
 use crate::webhooks::kept::Kept;
 use crate::webhooks::send::{self, Message, Sent};
 
@@ -190,6 +192,12 @@ impl Hub {
         };
         let kept = match self.secrets.get(out.workspace, &out.endpoint).await {
             Ok(item) => Kept::read(&item),
+            Err(SecretError::Missing) if settings.format.is_chat() => {
+                return failed(Failure::trouble(
+                    Code::KeychainUnavailable,
+                    Trouble::AddressMissing,
+                ));
+            }
             Err(error) => return failed(error.failure()),
         };
         let event_id = out.event_id.to_string();
@@ -384,21 +392,28 @@ impl Hub {
             }
         }
         for (endpoint, workspace) in keychain {
-            let item = target::item(&endpoint);
-            if self.secrets.get(workspace, item).await.is_ok() {
+            if self.has_secrets(workspace, &endpoint).await.is_ok() {
                 self.let_go(endpoint, workspace, Reason::Keychain);
             }
         }
         waits
     }
 
+    /// Whether the key store holds what is needed to call an endpoint.
+    pub(crate) async fn has_secrets(&self, workspace: WorkspaceId, endpoint: &str) -> Result<()> {
+        let item = self.secrets.get(workspace, target::item(endpoint)).await?;
+        let at = endpoint.to_owned();
+        let to = self.db.read(move |conn| target::find(conn, &at)).await?;
+        match to.map(|to| to.target) {
+            Some(Target::Webhook(settings)) if Kept::read(&item).address(&settings).is_none() => {
+                Err(SecretError::Missing.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Lets go what was held at an endpoint for a reason.
-    pub(crate) fn let_go(
-        &self,
-        endpoint: String,
-        workspace: crate::ids::WorkspaceId,
-        reason: Reason,
-    ) {
+    pub(crate) fn let_go(&self, endpoint: String, workspace: WorkspaceId, reason: Reason) {
         let (now, lanes) = (self.now(), self.lanes.clone());
         self.db.write_later(move |tx| {
             if reason == Reason::Keychain {

@@ -22,7 +22,6 @@ use crate::explain::count;
 use crate::hub::Hub;
 use crate::ids::{AutomationId, WorkspaceId};
 use crate::integrations::{Kind, mended};
-use crate::outbox::target;
 use crate::webhooks::{WebhookPatch, store::zone};
 
 /// So many deliveries are moved in one commit; others have their turn between.
@@ -721,7 +720,7 @@ impl Hub {
             if of != workspace || wanted.as_ref().is_some_and(|w| *w != endpoint) {
                 continue;
             }
-            if let Err(error) = self.secrets.get(workspace, target::item(&endpoint)).await {
+            if let Err(error) = self.has_secrets(workspace, &endpoint).await {
                 trouble = Some(error);
                 continue;
             }
@@ -737,7 +736,7 @@ impl Hub {
                 .await?;
         }
         match trouble {
-            Some(error) if released == 0 => Err(error.into()),
+            Some(error) if released == 0 => Err(error),
             _ => Ok(released),
         }
     }

@@ -12,7 +12,7 @@ pub(crate) const MOST: usize = 32;
 /// What is kept of a value that is nobody's business.
 pub(crate) const MASK: &str = "••••••";
 /// Of a value this long the last four characters are shown.
-const LONG_ENOUGH: usize = 12;
+pub(crate) const LONG_ENOUGH: usize = 12;
 
 /// Names that are ours, or that HTTP needs for itself.
 const RESERVED: [&str; 12] = [

@@ -1,12 +1,13 @@
 //! What the key store keeps for a webhook, in one item: the signing secret, the former one while a
-//! change of secret is under way, and the values of own headers. Pure.
+//! change of secret is under way, the values of own headers, and where the format is a chat's, the
+//! address. Pure.
 //!
 //! A secret alone is kept as it is, so that whoever looks into the key store sees what the owner
 //! was shown. With anything beside it the item is a small JSON object.
 //!
 //! The item is written before the row that speaks of it is committed. So the row decides: it names
-//! the moment at which the valid secret was made, until when the former one is valid too, and the
-//! names of own headers. What the row does not speak of is not used.
+//! the moment at which the valid secret was made, until when the former one is valid too, the names
+//! of own headers, and how the address ends. What the row does not speak of is not used.
 
 use std::collections::BTreeMap;
 
@@ -14,6 +15,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::Settings;
+use super::headers::{self, MASK};
 use crate::clock::Time;
 use crate::secrets::MAX_BYTES;
 
@@ -30,6 +32,9 @@ pub(crate) struct Kept {
     /// The only place that may be told the headers' values: scheme, host and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     headers_for: Option<String>,
+    /// Addresses that are secrets, the newest first: two while a change of address is under way.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    addresses: Vec<String>,
 }
 
 #[derive(Clone, Serialize, Deserialize)]
@@ -56,6 +61,17 @@ pub(crate) fn origin(url: &str) -> Option<String> {
         .map(|url| url.origin().ascii_serialization())
 }
 
+/// An address that is a secret, as it may be seen: where it leads, and its last four characters.
+pub(crate) fn shown(address: &str) -> String {
+    let Ok(mut url) = url::Url::parse(address) else {
+        return MASK.to_owned();
+    };
+    url.set_fragment(None);
+    let origin = url.origin().ascii_serialization();
+    let rest = url.as_str().strip_prefix(&origin).unwrap_or_default();
+    format!("{origin}/{}", headers::masked(rest))
+}
+
 impl Kept {
     pub(crate) fn new(secret: String) -> Self {
         Self {
@@ -63,6 +79,7 @@ impl Kept {
             former: None,
             headers: BTreeMap::new(),
             headers_for: None,
+            addresses: Vec::new(),
         }
     }
 
@@ -75,7 +92,7 @@ impl Kept {
     }
 
     pub(crate) fn write(&self) -> SecretString {
-        if self.former.is_none() && self.headers.is_empty() {
+        if self.former.is_none() && self.headers.is_empty() && self.addresses.is_empty() {
             return self.secret.clone().into();
         }
         serde_json::to_string(self).unwrap_or_default().into()
@@ -116,6 +133,36 @@ impl Kept {
                 Some((name.as_str(), value.as_str()))
             })
             .collect()
+    }
+
+    /// Where a row's calls go; nothing when its address is a secret that is not kept here.
+    pub(crate) fn address<'a>(&'a self, settings: &'a Settings) -> Option<&'a str> {
+        if !settings.format.is_chat() {
+            return Some(&settings.url);
+        }
+        let mut known = self.addresses.iter().map(String::as_str);
+        known.find(|address| shown(address) == settings.url)
+    }
+
+    /// With an address before the one that is used now.
+    pub(crate) fn with_address(&self, before: &Settings, address: String) -> Self {
+        let former = self.address(before).filter(|_| before.format.is_chat());
+        let former = former
+            .filter(|former| *former != address)
+            .map(str::to_owned);
+        Self {
+            addresses: std::iter::once(address).chain(former).collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Without what the row does not speak of any more.
+    pub(crate) fn tidy(&self, settings: &Settings) -> Self {
+        let address = self.address(settings).filter(|_| settings.format.is_chat());
+        Self {
+            addresses: address.map(str::to_owned).into_iter().collect(),
+            ..self.with_headers(settings, std::iter::empty())
+        }
     }
 
     /// With a fresh secret beside the one that is valid for the row now.
@@ -166,9 +213,12 @@ impl Kept {
         }
     }
 
-    /// Whether a key store takes it, also while a change of secret is under way.
+    /// Whether a key store takes it, also while a change of secret and of address is under way.
     pub(crate) fn fits(&self) -> bool {
         let mut widest = self.clone();
+        if let [only] = widest.addresses.as_slice() {
+            widest.addresses.push(only.clone());
+        }
         widest.former.get_or_insert_with(|| Former {
             secret: self.secret.clone(),
             replaced_at: i64::MAX,
@@ -256,6 +306,51 @@ mod tests {
             kept.headers(&row).is_empty(),
             "the row does not speak of it"
         );
+    }
+
+    #[test]
+    fn of_an_address_that_is_a_secret_only_host_and_last_four_are_seen() {
+        for (address, expected) in [
+            (
+                "https://hooks.slack.com/services/T0/B0/abcdefgh",
+                "https://hooks.slack.com/••••••efgh",
+            ),
+            (
+                "https://prod-01.logic.azure.com:443/workflows/1?sig=abcdefgh#x",
+                "https://prod-01.logic.azure.com/••••••efgh",
+            ),
+            (
+                "http://127.0.0.1:8080/short",
+                "http://127.0.0.1:8080/••••••",
+            ),
+            ("no address", "••••••"),
+        ] {
+            assert_eq!(shown(address), expected);
+            assert_eq!(origin(&shown(address)), origin(address));
+        }
+    }
+
+    #[test]
+    fn the_row_decides_which_address_is_called_before_and_after_a_change() {
+        let mut before = settings(1, None);
+        before.format = crate::webhooks::Format::Slack;
+        let (first, second) = (
+            "https://shop.example/services/first-1111",
+            "https://shop.example/services/second-2222",
+        );
+        before.url = shown(first);
+        let kept = Kept::new("s".into()).with_address(&before, first.into());
+        let changed = kept.with_address(&before, second.into());
+        let changed = Kept::read(&changed.write());
+        assert_eq!(changed.address(&before), Some(first), "not committed");
+        let mut after = before.clone();
+        after.url = shown(second);
+        assert_eq!(changed.address(&after), Some(second));
+        let tidy = changed.tidy(&after);
+        assert_eq!(tidy.address(&after), Some(second));
+        assert_eq!(tidy.address(&before), None);
+        after.format = crate::webhooks::Format::Payload;
+        assert_eq!(tidy.tidy(&after).write().expose_secret(), "s");
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Webhooks: endpoints of other software that are told about events.
 //!
 //! Here: their shapes, what is checked before one is saved, and the use cases. How a call is signed
-//! is [`signature`], how it is made is `send`; what the key store keeps for it is `kept`, what may
-//! stand in own headers `headers`, how a secret is changed `rotation`; when, is the outbox.
+//! is [`signature`], how it is made is `send`, what it says `format`; what the key store keeps for it
+//! is `kept`, what may stand in own headers `headers`, how a secret is changed `rotation`; when, is
+//! the outbox.
 //! What the other side needs is [`receiver`].
 
+pub(crate) mod format;
 pub(crate) mod headers;
 pub(crate) mod kept;
 pub mod receiver;
@@ -18,6 +20,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+pub use format::{Fact, Format, Message};
 pub use headers::OwnHeaders;
 pub use rotation::{Rotate, Rotated, RotatedSecret, RotationFinished};
 
@@ -37,7 +40,7 @@ pub struct Webhook {
     pub id: WebhookId,
     /// What the owner calls it.
     pub name: String,
-    /// Where it is.
+    /// Where it is. Of a chat's address, which is a secret: scheme, host and the last four characters.
     pub url: String,
     /// The host of `url`, with its port where that is unusual.
     pub host: String,
@@ -126,31 +129,6 @@ pub struct Day {
     pub failed: u64,
 }
 
-/// What the body of a call looks like.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub enum Format {
-    /// The event's `data`, byte for byte.
-    #[default]
-    Payload,
-    /// `{"type","timestamp","data"}` around the same bytes.
-    Envelope,
-}
-
-impl Format {
-    /// The body of a call, unless it is `data` itself. Made once and stored.
-    pub(crate) fn render(self, event_type: &str, occurred_at: Time, data: &str) -> Option<String> {
-        match self {
-            Self::Payload => None,
-            // Names of types need no escaping: `[a-z0-9_.]`.
-            Self::Envelope => Some(format!(
-                r#"{{"type":"{event_type}","timestamp":"{occurred_at}","data":{data}}}"#
-            )),
-        }
-    }
-}
-
 /// How the gaps between tries grow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -220,7 +198,7 @@ pub struct NewWebhook {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub filter: Option<Box<RawValue>>,
-    /// 1 to 1,000; null is without a limit.
+    /// 1 to 1,000; null is what the chat of `format` takes, and else without a limit.
     #[serde(default)]
     pub rate_limit_per_second: Option<u32>,
 }
@@ -233,7 +211,7 @@ pub struct WebhookPatch {
     /// 1 to 100 characters.
     #[serde(default)]
     pub name: Option<String>,
-    /// As when it is made.
+    /// As when it is made. An address that is a secret is needed again for a format that shows it.
     #[serde(default)]
     pub url: Option<String>,
     /// Known types, or `["*"]`.
@@ -268,7 +246,7 @@ pub struct WebhookPatch {
     #[serde(default, deserialize_with = "said")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
     pub filter: Option<Option<Box<RawValue>>>,
-    /// 1 to 1,000; null is without a limit.
+    /// 1 to 1,000; null is what the chat of `format` takes, and else without a limit.
     #[serde(default, deserialize_with = "said")]
     #[cfg_attr(feature = "schema", schema(value_type = Option<u32>))]
     pub rate_limit_per_second: Option<Option<u32>>,
@@ -333,6 +311,44 @@ pub struct FilterSample {
     pub why: String,
 }
 
+/// What a format makes of an event.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct FormatPreview {
+    /// The format.
+    pub format: Format,
+    /// What happens.
+    pub event: PreviewedEvent,
+}
+
+/// An event that did not happen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct PreviewedEvent {
+    /// A type of the catalogue.
+    #[serde(rename = "type")]
+    pub event_type: String,
+    /// A JSON object of at most 256 KiB; else the sample of the type.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schema(value_type = Option<Object>))]
+    pub data: Option<Box<RawValue>>,
+}
+
+/// What would be sent.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
+pub struct FormatPreviewed {
+    /// Always `application/json`.
+    pub content_type: &'static str,
+    /// The body of the call, byte for byte.
+    pub body: String,
+    /// What people in the chat read; null where the body is for programs.
+    pub message: Option<Message>,
+}
+
 /// How a test of a webhook went: one attempt.
 #[derive(Debug, Clone, Serialize)]
 #[serde(untagged)]
@@ -381,6 +397,9 @@ pub struct TestFailed {
     pub duration_ms: Option<u64>,
 }
 
+/// The longest address that is a secret: the key store has to hold two, and the signing secrets.
+const LONGEST_SECRET_ADDRESS: usize = 1_000;
+
 /// The settings of a webhook after all defaults: what is stored.
 #[derive(Debug, Clone)]
 pub(crate) struct Settings {
@@ -403,12 +422,13 @@ pub(crate) struct Settings {
 impl Settings {
     pub(crate) fn new(new: NewWebhook, now: Time) -> Self {
         let schedule = new.retry_schedule.unwrap_or_default();
+        let format = new.format.unwrap_or_default();
         Self {
             name: new.name.trim().to_owned(),
             url: new.url.trim().to_owned(),
             events: new.events,
             filter: new.filter,
-            format: new.format.unwrap_or_default(),
+            format,
             retry_attempts: new.retry_attempts.unwrap_or(match schedule {
                 Schedule::Exponential => 3,
                 Schedule::Standard => 9,
@@ -417,7 +437,7 @@ impl Settings {
             retry_schedule: schedule,
             timeout_seconds: new.timeout_seconds.unwrap_or(15),
             allow_private_network: new.allow_private_network.unwrap_or(false),
-            rate_limit: new.rate_limit_per_second,
+            rate_limit: new.rate_limit_per_second.or(format.usual_rate()),
             header_names: new.headers.unwrap_or_default().names_after(&[]),
             secret_created_at: now,
             previous_secret_valid_until: None,
@@ -431,7 +451,7 @@ impl Settings {
                 place.clone_from(value);
             }
         }
-        let before = kept::origin(&self.url);
+        let (before, format_before) = (kept::origin(&self.url), self.format);
         set(
             &mut self.name,
             &patch.name.as_ref().map(|n| n.trim().to_owned()),
@@ -451,7 +471,12 @@ impl Settings {
             &mut self.allow_private_network,
             &patch.allow_private_network,
         );
+        let usual_before = format_before.usual_rate();
         set(&mut self.rate_limit, &patch.rate_limit_per_second);
+        if patch.rate_limit_per_second.is_none() && self.rate_limit == usual_before {
+            self.rate_limit = None;
+        }
+        self.rate_limit = self.rate_limit.or(self.format.usual_rate());
         let mut warnings = Vec::new();
         let given = patch
             .headers
@@ -494,6 +519,12 @@ impl Settings {
         }
         if let Err(message) = crate::http::guard::check_url(&self.url, self.allow_private_network) {
             say("url", message.code, message.sentence.into());
+        } else if self.format.is_chat() && self.url.len() > LONGEST_SECRET_ADDRESS {
+            say(
+                "url",
+                "too_long",
+                "The address of a chat may be 1,000 characters long.".into(),
+            );
         }
         if self.rate_limit.is_some_and(|n| !(1..=1000).contains(&n)) {
             say(

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::headers::{self, MASK};
+use super::format::CONTENT_TYPE;
+use super::headers::{self, LONG_ENOUGH, MASK};
 use super::kept::{Kept, Valid};
 use super::{Settings, signature};
 use crate::clock::Time;
 use crate::db::attempts::Ended;
-use crate::http::{Call, Called, Http, elapsed_ms, guard};
-use crate::outcome::{Code, Failure};
+use crate::http::{Answer, Call, Called, Http, elapsed_ms, guard};
+use crate::outcome::{Code, Failure, Trouble};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use url::Url;
 
 /// What is to be sent.
 pub(crate) struct Message<'a> {
@@ -45,8 +47,14 @@ pub(crate) async fn send(
         },
         retry_after: None,
     };
-    let url = match guard::check_url(&settings.url, settings.allow_private_network) {
-        Ok(url) => url,
+    let Some(address) = kept.address(settings) else {
+        return failed(Failure::trouble(
+            Code::KeychainUnavailable,
+            Trouble::AddressMissing,
+        ));
+    };
+    let url = match guard::check_url(address, settings.allow_private_network) {
+        Ok(url) => settings.format.called_at(url),
         Err(_) => return failed(Failure::new(Code::BlockedAddress)),
     };
     if own_port.is_some()
@@ -60,6 +68,7 @@ pub(crate) async fn send(
         return failed(Failure::new(Code::Internal));
     };
     let timeout = Duration::from_secs(settings.timeout_seconds.into());
+    let secret = settings.format.is_chat().then(|| url.clone());
     let called = http
         .post(Call {
             url,
@@ -79,7 +88,15 @@ pub(crate) async fn send(
     let mut retry_after = None;
     match called {
         Called::Silent(failure) => ended.failure = Some(failure),
-        Called::Answered(answer, broken) => {
+        Called::Answered(mut answer, broken) => {
+            if answer.status == 429
+                && let Some(seconds) = settings.format.asked_to_wait(&answer.body)
+            {
+                answer.retry_after = Some(seconds.to_string());
+            }
+            if let Some(secret) = &secret {
+                unsaid(secret, &mut answer);
+            }
             // An answer that broke off has been given: its status counts, and only success needs the rest.
             ended.failure = match broken {
                 Some(failure) if (200..300).contains(&answer.status) => Some(failure),
@@ -94,6 +111,26 @@ pub(crate) async fn send(
     }
     own.iter().for_each(|(_, value)| ended.forget(value));
     Sent { ended, retry_after }
+}
+
+/// Takes the secret parts of the address out of an answer: a web server that does not know one often
+/// repeats it, and answers are kept.
+fn unsaid(secret: &Url, answer: &mut Answer) {
+    let path = secret.path_segments().into_iter().flatten();
+    let query = secret
+        .query()
+        .into_iter()
+        .flat_map(|query| query.split(['&', '=']));
+    for part in path.chain(query).filter(|part| part.len() >= LONG_ENOUGH) {
+        for value in answer.headers.values_mut().filter(|v| v.contains(part)) {
+            *value = value.replace(part, MASK);
+        }
+        let finder = answer.body.windows(part.len());
+        if finder.into_iter().any(|window| window == part.as_bytes()) {
+            let body = String::from_utf8_lossy(&answer.body).replace(part, MASK);
+            answer.body = body.into_bytes();
+        }
+    }
 }
 
 /// What a status means: 2xx is success, all else is not.
@@ -114,7 +151,7 @@ fn named(
     signatures: (String, String),
 ) -> [(&'static str, String); 7] {
     [
-        ("content-type", "application/json".to_owned()),
+        ("content-type", CONTENT_TYPE.to_owned()),
         ("x-webhook-event", event_type.to_owned()),
         ("x-webhook-timestamp", now.as_ms().to_string()),
         ("x-webhook-signature", signatures.0),

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 use sha2::{Digest as _, Sha256};
 
-use super::kept::Kept;
+use super::headers::MASK;
+use super::kept::{self, Kept};
 use super::{
-    ChangedWebhook, Day, FilterSample, FilterTest, FilterTested, NewWebhook, PausedReason,
-    SecretAge, Settings, TestFailed, TestPassed, Tested, Webhook, WebhookPatch, check_events,
-    signature,
+    ChangedWebhook, Day, FilterSample, FilterTest, FilterTested, FormatPreview, FormatPreviewed,
+    NewWebhook, PausedReason, PreviewedEvent, SecretAge, Settings, TestFailed, TestPassed, Tested,
+    Webhook, WebhookPatch, check_events, signature,
 };
 use crate::changes::Topic;
 use crate::clock::Time;
@@ -19,7 +20,7 @@ use crate::db::{self, Tx, deliveries::Standing};
 use crate::deliveries::read::Reader;
 use crate::deliveries::{Channel, Reason, Trigger};
 use crate::error::{Error, FieldError, Result};
-use crate::events::{self, TEST_TYPE};
+use crate::events::{self, EventType, NewEvent, TEST_TYPE};
 use crate::explain::{self, Role, Shape, State};
 use crate::hub::Hub;
 use crate::ids::{WebhookId, WorkspaceId};
@@ -27,6 +28,7 @@ use crate::outbox::{Outgoing, Target, finish, lease_until};
 use crate::outcome::Graceful;
 use crate::problems::{self, Solution};
 use crate::receivers;
+use crate::secrets::SecretError;
 
 /// A percentage is shown only from so many items on.
 const FEWEST_FOR_RATE: u64 = 20;
@@ -74,11 +76,15 @@ impl Hub {
     pub async fn create_webhook(&self, workspace: WorkspaceId, new: NewWebhook) -> Result<Webhook> {
         let paused = (new.is_active == Some(false)).then_some(PausedReason::ByOwner);
         let headers = new.headers.clone().unwrap_or_default();
-        let settings = Settings::new(new, self.now());
+        let mut settings = Settings::new(new, self.now());
         let mut wrong = headers.check(false);
         wrong.extend(self.wrong_settings(workspace, &settings).await?);
         let (id, secret) = (WebhookId::new(), signature::fresh_secret()?);
-        let kept = Kept::new(secret.clone()).with_headers(&settings, headers.iter());
+        let mut kept = Kept::new(secret.clone()).with_headers(&settings, headers.iter());
+        if settings.format.is_chat() {
+            kept = kept.with_address(&settings, settings.url.clone());
+            settings.url = kept::shown(&settings.url);
+        }
         if !kept.fits() {
             wrong.push(too_long());
         }
@@ -130,25 +136,42 @@ impl Hub {
         patch: WebhookPatch,
     ) -> Result<ChangedWebhook> {
         let _altering = self.altering_items.lock().await;
-        let mut settings = self.settings_of(workspace, id).await?;
-        let had_headers = !settings.header_names.is_empty();
+        let before = self.settings_of(workspace, id).await?;
+        let mut settings = before.clone();
         let warnings = settings.apply(&patch);
         let headers = patch.headers.clone().unwrap_or_default();
         let mut wrong = headers.check(true);
         wrong.extend(self.wrong_settings(workspace, &settings).await?);
+        let address = settings
+            .secret_address(&before)
+            .map_err(|found| wrong.push(found))
+            .unwrap_or_default();
         if !wrong.is_empty() {
             return Err(Error::invalid(wrong));
         }
         let item = id.to_string();
-        if !headers.0.is_empty() {
-            let kept = Kept::read(&self.secrets.get(workspace, &item).await?)
-                .with_headers(&settings, headers.iter());
+        if !headers.0.is_empty() || address.is_some() {
+            let kept = match self.secrets.get(workspace, &item).await {
+                // A chat asks for no signature: with a new address nothing is lost any more.
+                Err(SecretError::Missing) if address.is_some() => {
+                    Kept::new(signature::fresh_secret()?)
+                }
+                item => Kept::read(&item?),
+            };
+            let mut kept = kept.with_headers(&settings, headers.iter());
+            if let Some(address) = &address {
+                kept = kept.with_address(&before, address.clone());
+                settings.url = kept::shown(address);
+            }
             if !kept.fits() {
                 return Err(Error::invalid(vec![too_long()]));
             }
             self.secrets.put(workspace, &item, kept.write()).await?;
         }
-        let dropped = had_headers && settings.header_names.is_empty() && headers.0.is_empty();
+        let left_headers = !before.header_names.is_empty()
+            && settings.header_names.is_empty()
+            && headers.0.is_empty();
+        let left_address = before.format.is_chat() && before.url != settings.url;
         let (now, lanes, endpoint) = (self.now(), self.lanes.clone(), id.to_string());
         let stored = settings.clone();
         self.db
@@ -179,9 +202,14 @@ impl Hub {
                 Ok(())
             })
             .await?;
-        if dropped && let Err(error) = self.drop_headers(workspace, &item, &settings).await {
+        if (left_headers || left_address)
+            && let Err(error) = self.tidy_item(workspace, &item, &settings).await
+        {
             // They are for elsewhere, and nobody names them: they go nowhere.
-            tracing::warn!(%error, "values of own headers are still in the key store");
+            tracing::warn!(%error, "values of own headers, or a former address, are still in the key store");
+        }
+        if address.is_some() {
+            self.let_go(item, workspace, Reason::Keychain);
         }
         Ok(ChangedWebhook {
             webhook: self.webhook(workspace, id).await?,
@@ -189,14 +217,13 @@ impl Hub {
         })
     }
 
-    async fn drop_headers(
+    async fn tidy_item(
         &self,
         workspace: WorkspaceId,
         item: &str,
         settings: &Settings,
     ) -> Result<()> {
-        let kept = Kept::read(&self.secrets.get(workspace, item).await?)
-            .with_headers(settings, std::iter::empty());
+        let kept = Kept::read(&self.secrets.get(workspace, item).await?).tidy(settings);
         Ok(self.secrets.put(workspace, item, kept.write()).await?)
     }
 
@@ -263,6 +290,54 @@ impl Hub {
             .await
     }
 
+    /// What a format makes of an event. Nothing is sent.
+    ///
+    /// # Errors
+    /// `Invalid` type or data, `TooLarge`.
+    pub async fn preview_format(
+        &self,
+        workspace: WorkspaceId,
+        preview: FormatPreview,
+    ) -> Result<FormatPreviewed> {
+        let types = self.event_types(workspace).await?;
+        let PreviewedEvent { event_type, data } = preview.event;
+        let sample = || types.iter().find(|t| t.name == event_type);
+        let data = match data.or_else(|| serde_json::value::to_raw_value(&sample()?.example).ok()) {
+            Some(data) => data,
+            None => return Err(unknown_type("event.type", &event_type, &types)),
+        };
+        let declared = types
+            .iter()
+            .filter(|t| t.declared)
+            .map(|t| (t.name.clone(), t.clone()))
+            .collect();
+        let checked = events::check(
+            NewEvent {
+                event_type,
+                data,
+                subject: None,
+                occurred_at: None,
+                idempotency_key: None,
+            },
+            &declared,
+        )
+        .map_err(|mut error| {
+            for field in &mut error.fields {
+                field.path = format!("event.{}", field.path);
+            }
+            error
+        })?;
+        let (kind, data) = (checked.event_type, checked.data);
+        let format = preview.format;
+        Ok(FormatPreviewed {
+            content_type: super::format::CONTENT_TYPE,
+            message: format.message(&kind, &data),
+            body: format
+                .render(&kind, self.now(), &data)
+                .unwrap_or_else(|| data.into()),
+        })
+    }
+
     /// Removes a webhook and its secret, and cancels what waits; its log stays.
     ///
     /// # Errors
@@ -326,16 +401,10 @@ impl Hub {
             }
             Some(wanted) => {
                 let types = self.event_types(workspace).await?;
-                let kind = types.iter().find(|t| t.name == wanted).ok_or_else(|| {
-                    let hint = events::nearest(&wanted, types.iter().map(|t| t.name.as_str()))
-                        .map(|n| format!(" Did you mean “{n}”?"))
-                        .unwrap_or_default();
-                    Error::field(
-                        "event",
-                        "unknown",
-                        format!("There is no event type of this name.{hint}"),
-                    )
-                })?;
+                let kind = types
+                    .iter()
+                    .find(|t| t.name == wanted)
+                    .ok_or_else(|| unknown_type("event", &wanted, &types))?;
                 (kind.name.clone(), kind.example.to_string())
             }
         };
@@ -460,11 +529,46 @@ impl Hub {
     }
 }
 
+impl Settings {
+    /// The address that is to be kept anew, where it is a secret; nothing when the one that is kept
+    /// stays, or none is.
+    fn secret_address(&self, before: &Self) -> std::result::Result<Option<String>, FieldError> {
+        let stays = self.url == before.url;
+        match (before.format.is_chat(), self.format.is_chat()) {
+            (false, false) => Ok(None),
+            (true, true) if stays => Ok(None),
+            (true, false) if stays => Err(FieldError::new(
+                "url",
+                "secret_required",
+                "The address of a chat is a secret, and in this format it would be shown. Enter the address for this format.",
+            )),
+            (true, _) if self.url.contains(MASK) => Err(FieldError::new(
+                "url",
+                "invalid",
+                "Only the end of this address is here. Enter the whole address.",
+            )),
+            (_, false) => Ok(None),
+            (_, true) => Ok(Some(self.url.clone())),
+        }
+    }
+}
+
+fn unknown_type(path: &str, wanted: &str, types: &[EventType]) -> Error {
+    let hint = events::nearest(wanted, types.iter().map(|t| t.name.as_str()))
+        .map(|n| format!(" Did you mean “{n}”?"))
+        .unwrap_or_default();
+    Error::field(
+        path,
+        "unknown",
+        format!("There is no event type of this name.{hint}"),
+    )
+}
+
 fn too_long() -> FieldError {
     FieldError::new(
         "headers",
         "too_long",
-        "These headers are longer than a key store holds: about 2,200 characters for all of a webhook together.",
+        "These headers are longer than a key store holds: about 2,200 characters for all of a webhook together, less twice the address of a chat.",
     )
 }
 
