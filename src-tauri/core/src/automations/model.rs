@@ -361,6 +361,7 @@ proptest! {
             zone: jiff::tz::TimeZone::UTC,
             quiet_hours: None,
             limit: 50,
+            email: None,
         };
         let event = Happened { event_type: &event_type, event_id: "evt_1", subject: Some("1"), occurred_at: START, data: &data };
         let once = plan(&event, &automations, &business, START);
