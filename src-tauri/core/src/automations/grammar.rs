@@ -36,12 +36,7 @@ enum Before {
 /// The first thing that may not stand in `source`; `None` also where it cannot be read at all.
 pub(super) fn refuse(source: &str, filters: &[&str]) -> Option<Found> {
     let mut walk = Walk::default();
-    let tokens = tokenize(
-        source,
-        false,
-        SyntaxConfig::default(),
-        WhitespaceConfig::default(),
-    );
+    let tokens = tokenize(source, false, SyntaxConfig, WhitespaceConfig::default());
     for token in tokens {
         let Ok((token, Span { start_offset, .. })) = token else {
             return None;

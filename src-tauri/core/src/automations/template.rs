@@ -762,7 +762,7 @@ mod tests_of_texts {
             format!("{{{{ {}a{} }}}}", "(".repeat(60_000), ")".repeat(60_000)),
             format!("{{{{ a{} }}}}", ".a".repeat(60_000)),
             format!("{{% if a %}}{}{{% endif %}}", "{% elif a %}".repeat(10_000)),
-            "{% if a %}".repeat(10_000) + &"{% endif %}".repeat(1),
+            "{% if a %}".repeat(10_000) + "{% endif %}",
         ] {
             assert!(check(&source).is_err(), "{}", &source[..40]);
         }
