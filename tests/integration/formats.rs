@@ -46,7 +46,7 @@ fn read(format: &str, schema: &Validator, body: &str) -> String {
                     .collect::<String>()
             });
             let text = blocks.collect::<Vec<_>>().join("\n");
-            text.replace('\u{2060}', "")
+            text.replace("{\u{2060}{", "{{")
         }
         _ => {
             assert!(body.len() <= 32_000);
@@ -97,7 +97,7 @@ async fn preview(shop: &Shop, format: &str, event: &Value) -> Value {
 async fn each_type_has_words_of_its_own_in_each_chat() {
     let shop = Shop::open().await;
     shop.full
-        .post("/api/event-types", &json!({"type": "gift_card.sold", "example": {"cardId": "g-1", "amount": 50.00, "buyer": {"name": "Lena"}, "tags": ["a", "b"], "sent": true}}))
+        .post("/api/event-types", &json!({"type": "gift_card.sold", "example": {"cardId": "g-1", "amount": 50.5, "buyer": {"name": "Lena"}, "tags": ["a", "b"], "sent": true}}))
         .await
         .is(201);
     let table = [
@@ -131,7 +131,7 @@ async fn each_type_has_words_of_its_own_in_each_chat() {
         ),
         (
             "gift_card.sold",
-            "Gift card sold\ncardId: g-1\namount: 50\nbuyer.name: Lena\ntags: a, b\nsent: yes",
+            "Gift card sold\ncardId: g-1\namount: 50.5\nbuyer.name: Lena\ntags: a, b\nsent: yes",
         ),
     ];
     for format in CHATS {
@@ -140,8 +140,7 @@ async fn each_type_has_words_of_its_own_in_each_chat() {
             let answer = preview(&shop, format, &json!({"type": kind})).await;
             assert_eq!(answer["contentType"], "application/json");
             let text = read(format, &schema, answer["body"].as_str().unwrap());
-            let expected = expected.replace("amount: 50\n", "amount: 50.0\n");
-            assert!(text.starts_with(&expected), "{format}\n{text}\n{expected}");
+            assert!(text.starts_with(expected), "{format}\n{text}\n{expected}");
             assert_eq!(
                 answer["message"]["headline"],
                 expected.lines().next().unwrap()
@@ -476,7 +475,7 @@ async fn an_address_is_changed_kept_and_asked_for_again_where_it_would_be_shown(
     assert_eq!(second.calls()[0].header("x-key"), "");
     let refused = patch(json!({"format": "payload"})).await;
     let refused = refused.names_field("url");
-    assert_eq!(refused["errors"][0]["code"], "secret_required");
+    assert_eq!(refused["code"], "secret_required");
     patch(json!({"url": format!("{}x••••••99ab", second.url())}))
         .await
         .names_field("url");

@@ -165,6 +165,11 @@ function answer(ask: Ask): [number, unknown] {
     return [201, { success: true, webhook: { ...made, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwb1nC7vXe0Yw=" } }];
   }
   if (plain === "/api/integrations/webhooks") return [200, { webhooks }];
+  if (plain === "/api/integrations/webhooks/preview") {
+    const programs = said.format === "payload" || said.format === "envelope";
+    const message = programs ? null : { headline: "Maria Petersen booked Cut and colour", facts: [{ label: "When", value: "Thu 26 Nov 2026, 09:30–11:00 (Europe/Berlin)" }, { label: "Where", value: "Nordlicht Salon" }], leftOut: 0 };
+    return [200, { contentType: "application/json", body: message ? JSON.stringify({ text: message.headline }) : odd, message }];
+  }
   if (plain === "/api/integrations/webhooks/filter/test") {
     const lines = ((said.filter as { all?: { path: string }[] }).all ?? []).findIndex((one) => !one.path);
     if (lines >= 0) return [422, { title: "Check the fields", status: 422, detail: "The filter is not right yet.", errors: [{ path: `filter.all.${lines}.path`, code: "invalid", message: "Name a member of data, such as customer.email." }] }];

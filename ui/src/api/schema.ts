@@ -1704,6 +1704,22 @@ export interface components {
             /** @description Which way. */
             channel: components["schemas"]["Channel"];
         };
+        /** @description One thing that belongs to an event. */
+        ChatFact: {
+            /** @description "When" */
+            label: string;
+            /** @description "Thu 26 Nov 2026, 09:30–11:00 (Europe/Berlin)" */
+            value: string;
+        };
+        /** @description What is said of an event. */
+        ChatMessage: {
+            /** @description What belongs to it, in the order in which it is read. */
+            facts: components["schemas"]["ChatFact"][];
+            /** @description "Maria Petersen booked Cut and colour" */
+            headline: string;
+            /** @description Facts for which there was no room. */
+            leftOut: number;
+        };
         /** @description Whether to clean up, or only to count. */
         CleanUp: {
             /** @description True: only counts what would go. */
@@ -2158,13 +2174,6 @@ export interface components {
             eventTypes: components["schemas"]["EventType"][];
         };
         Events: string[];
-        /** @description One thing that belongs to an event. */
-        Fact: {
-            /** @description "When" */
-            label: string;
-            /** @description "Thu 26 Nov 2026, 09:30–11:00 (Europe/Berlin)" */
-            value: string;
-        };
         /** @description One thing that has to be filled in to set an integration up. */
         Field: {
             /** @description What can be chosen; for [`Input::Choice`] only. */
@@ -2315,7 +2324,7 @@ export interface components {
             body: string;
             /** @description Always `application/json`. */
             contentType: string;
-            message?: components["schemas"]["Message"] | null;
+            message?: components["schemas"]["ChatMessage"] | null;
         };
         /** @description The graceful half of the contract's result: it did not work, and the caller's own work goes on. */
         Graceful: {
@@ -4053,6 +4062,8 @@ export type ChangedAutomation = components['schemas']['ChangedAutomation'];
 export type ChangedWebhook = components['schemas']['ChangedWebhook'];
 export type Channel = components['schemas']['Channel'];
 export type ChannelFigures = components['schemas']['ChannelFigures'];
+export type ChatFact = components['schemas']['ChatFact'];
+export type ChatMessage = components['schemas']['ChatMessage'];
 export type CleanUp = components['schemas']['CleanUp'];
 export type CleanedUp = components['schemas']['CleanedUp'];
 export type Code = components['schemas']['Code'];
@@ -4090,7 +4101,6 @@ export type EventPage = components['schemas']['EventPage'];
 export type EventType = components['schemas']['EventType'];
 export type EventTypes = components['schemas']['EventTypes'];
 export type Events = components['schemas']['Events'];
-export type Fact = components['schemas']['Fact'];
 export type Field = components['schemas']['Field'];
 export type FieldError = components['schemas']['FieldError'];
 export type Figures = components['schemas']['Figures'];

@@ -1,7 +1,7 @@
 // The receivers that are told.
 
 import { achieve, ask } from "../api/client";
-import type { ChangedWebhook, CreatedWebhook, FilterTested, Message, NewWebhook, OneWebhook, RotatedSecret, RotationFinished, Snippets, Tested, Webhook, WebhookPatch, Webhooks } from "../api/schema";
+import type { ChangedWebhook, CreatedWebhook, FilterTested, Format, FormatPreviewed, Message, NewWebhook, OneWebhook, RotatedSecret, RotationFinished, Snippets, Tested, Webhook, WebhookPatch, Webhooks } from "../api/schema";
 import { live } from "./live.svelte";
 
 const AT = "/api/integrations/webhooks";
@@ -34,6 +34,13 @@ export const finishRotation = async (id: string): Promise<string> => (await achi
 
 /** What a filter would have let through. */
 export const tryFilter = (events: string[], filter: Record<string, unknown>): Promise<FilterTested> => ask<FilterTested>("POST", `${AT}/filter/test`, { events, filter });
+
+/** What a format makes of the sample of a type. */
+export const preview = (format: Format, type: string): Promise<FormatPreviewed> => ask<FormatPreviewed>("POST", `${AT}/preview`, { format, event: { type } });
+
+export const formats: Format[] = ["payload", "envelope", "slack", "discord", "teams", "google_chat"];
+/** For people, not programs: its address is a secret, and it asks for no signature. */
+export const isChat = (format: Format): boolean => !["payload", "envelope"].includes(format);
 
 /** Whether the values of own headers go along: they belong to scheme, host and port. */
 export function sameOrigin(one: string, other: string): boolean {

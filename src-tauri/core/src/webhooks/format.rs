@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use url::Url;
 
-pub use words::{Fact, Message};
+pub use words::{ChatFact, ChatMessage};
 
 use crate::clock::Time;
 
@@ -83,7 +83,7 @@ impl Format {
 
     /// The body of a call, unless it is `data` itself. Made once and stored.
     pub(crate) fn render(self, event_type: &str, occurred_at: Time, data: &str) -> Option<String> {
-        let say = |write: fn(&Message) -> Value| {
+        let say = |write: fn(&ChatMessage) -> Value| {
             Some(write(&words::message(event_type, data)).to_string())
         };
         match self {
@@ -100,7 +100,7 @@ impl Format {
     }
 
     /// What a message says of an event; nothing where the body is for programs.
-    pub(crate) fn message(self, event_type: &str, data: &str) -> Option<Message> {
+    pub(crate) fn message(self, event_type: &str, data: &str) -> Option<ChatMessage> {
         self.is_chat().then(|| words::message(event_type, data))
     }
 
@@ -207,9 +207,9 @@ fn left_out(count: usize) -> String {
 }
 
 /// The facts as lines of text, each no longer than `room`.
-fn lines(message: &Message, room: usize, escape: Escape, mark: [&str; 2]) -> Vec<String> {
+fn lines(message: &ChatMessage, room: usize, escape: Escape, mark: [&str; 2]) -> Vec<String> {
     let [before, after] = mark;
-    let line = |fact: &words::Fact| {
+    let line = |fact: &words::ChatFact| {
         let label = escaped(&fact.label, room / 4, escape);
         let begins = format!("{before}{label}:{after} ");
         let rest = room.saturating_sub(length(&begins));
@@ -241,7 +241,7 @@ fn within<T>(
     kept
 }
 
-fn slack(message: &Message) -> Value {
+fn slack(message: &ChatMessage) -> Value {
     let plain = |text: String| json!({"type": "plain_text", "text": text, "emoji": false});
     let section = |text: String| json!({"type": "section", "text": plain(text)});
     let headline = escaped(&message.headline, SLACK_SECTION, entity);
@@ -271,7 +271,7 @@ fn slack(message: &Message) -> Value {
     json!({"text": headline, "blocks": blocks, "unfurl_links": false, "unfurl_media": false})
 }
 
-fn discord(message: &Message) -> Value {
+fn discord(message: &ChatMessage) -> Value {
     let lines = within(
         lines(message, FACT, backslash, ["**", "**"]),
         message.left_out,
@@ -290,7 +290,7 @@ fn discord(message: &Message) -> Value {
     body
 }
 
-fn teams(message: &Message) -> Value {
+fn teams(message: &ChatMessage) -> Value {
     // What looks like a date of a template would be read as one.
     let run = |text: &str| {
         let text = text
@@ -349,7 +349,7 @@ fn teams(message: &Message) -> Value {
     })
 }
 
-fn google_chat(message: &Message) -> Value {
+fn google_chat(message: &ChatMessage) -> Value {
     let paragraph = |text: String| json!({"textParagraph": {"text": text}});
     let headline = escaped(&message.headline, FACT, html);
     // Shown where a card cannot be, as in a notification. `<` begins a mention.

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-pub use format::{Fact, Format, Message};
+pub use format::{ChatFact, ChatMessage, Format};
 pub use headers::OwnHeaders;
 pub use rotation::{Rotate, Rotated, RotatedSecret, RotationFinished};
 
@@ -346,7 +346,7 @@ pub struct FormatPreviewed {
     /// The body of the call, byte for byte.
     pub body: String,
     /// What people in the chat read; null where the body is for programs.
-    pub message: Option<Message>,
+    pub message: Option<ChatMessage>,
 }
 
 /// How a test of a webhook went: one attempt.

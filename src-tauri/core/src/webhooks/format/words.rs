@@ -27,11 +27,11 @@ const LONGEST_PIECE: usize = 80;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Message {
+pub struct ChatMessage {
     /// "Maria Petersen booked Cut and colour"
     pub headline: String,
     /// What belongs to it, in the order in which it is read.
-    pub facts: Vec<Fact>,
+    pub facts: Vec<ChatFact>,
     /// Facts for which there was no room.
     pub left_out: usize,
 }
@@ -39,7 +39,7 @@ pub struct Message {
 /// One thing that belongs to an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "schema", derive(utoipa::ToSchema))]
-pub struct Fact {
+pub struct ChatFact {
     /// "When"
     pub label: String,
     /// "Thu 26 Nov 2026, 09:30–11:00 (Europe/Berlin)"
@@ -47,9 +47,9 @@ pub struct Fact {
 }
 
 /// What is said of an event of this type with this data.
-pub(super) fn message(event_type: &str, data: &str) -> Message {
+pub(super) fn message(event_type: &str, data: &str) -> ChatMessage {
     let data = Members::of(data);
-    let mut said = Message {
+    let mut said = ChatMessage {
         headline: String::new(),
         facts: Vec::new(),
         left_out: 0,
@@ -141,7 +141,7 @@ fn with(first: &str, between: &str, second: Option<String>) -> String {
     }
 }
 
-impl Message {
+impl ChatMessage {
     fn add(&mut self, label: &str, value: Option<String>) {
         let Some(value) = value.map(|value| readable(&value)) else {
             return;
@@ -154,7 +154,7 @@ impl Message {
             return;
         }
         let label = cut(&one_line(label), LONGEST_LABEL);
-        self.facts.push(Fact {
+        self.facts.push(ChatFact {
             label: if label.is_empty() {
                 "Value".into()
             } else {
