@@ -1,5 +1,7 @@
 //! Automations from outside: made, checked, previewed, and one event that goes five ways.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 use signalbox_tests::{Shop, vectors};
 
@@ -80,6 +82,79 @@ async fn one_booking_becomes_email_text_entry_file_and_call() {
         ))
         .await;
     assert_eq!(of.len(), 1, "{of:?}");
+}
+
+#[tokio::test]
+async fn what_a_new_business_finds_is_off_and_does_what_it_says_once_it_is_on() {
+    let salon = Salon::open().await;
+    let shop = &salon.shop;
+    let found = shop.full.get(LIST).await.is(200);
+    let found = found["automations"].as_array().unwrap();
+    assert_eq!(found.len(), 12);
+    for one in found {
+        assert_eq!(one["isActive"], false, "{one}");
+        shop.full
+            .patch(&format!("{LIST}/{}", id(one)), &json!({"isActive": true}))
+            .await
+            .is(200);
+    }
+    let mut data = booking("1047");
+    data["location"] = json!("Main Street 1, left");
+    let accepted = shop
+        .give("booking.created", &data.to_string())
+        .await
+        .is(202);
+    let event = accepted["eventId"].as_str().unwrap();
+    // Confirmation by email and by text, entry, file and call; the reminder has its own time.
+    let of = format!("eventId={event}&status=success");
+    let rows = until(shop, &of, "all five", all_are("success", 5)).await;
+    let later = shop
+        .deliveries(&format!("eventId={event}&status=pending"))
+        .await;
+    assert_eq!(later.len(), 1, "{later:?}");
+
+    let mail = &salon.sendgrid.emails()[0].body;
+    assert!(
+        mail["subject"]
+            .as_str()
+            .unwrap()
+            .starts_with("Your booking on ")
+    );
+    let attached = &mail["attachments"][0];
+    assert_eq!(attached["type"], "text/calendar");
+    let attached = BASE64
+        .decode(attached["content"].as_str().unwrap())
+        .unwrap();
+    let attached = String::from_utf8(attached).unwrap();
+    let by = |channel: &str| {
+        let row = rows.iter().find(|row| row["channel"] == channel).unwrap();
+        format!("/api/deliveries/{}/ics", row["id"].as_str().unwrap())
+    };
+    let file = shop.full.get(&by("calendar")).await;
+    assert_eq!(file.header("content-type"), "text/calendar; charset=utf-8");
+    assert!(
+        file.header("content-disposition")
+            .contains("appointment.ics")
+    );
+    for line in [
+        "BEGIN:VCALENDAR\r\n",
+        "DTSTART:20311126T090000Z\r\n",
+        "LOCATION:Main Street 1\\, left\r\n",
+        "STATUS:CONFIRMED\r\n",
+    ] {
+        assert!(file.text().contains(line), "{line}: {}", file.text());
+        assert!(attached.contains(line), "{line}: {attached}");
+    }
+    let uid = |file: &str| {
+        file.lines()
+            .find(|l| l.starts_with("UID:"))
+            .map(str::to_owned)
+    };
+    assert_eq!(uid(&file.text()), uid(&attached));
+
+    shop.full.get(&by("email")).await.is_problem(409);
+    let nobody = "/api/deliveries/dlv_01900000-0000-7000-8000-000000000000/ics";
+    shop.full.get(nobody).await.is_problem(404);
 }
 
 #[tokio::test]

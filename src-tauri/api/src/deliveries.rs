@@ -177,6 +177,28 @@ pub(crate) async fn get(
     }))
 }
 
+/// The appointment of a calendar delivery as a file that any calendar takes, whatever became of it.
+#[utoipa::path(
+    get, path = "/api/deliveries/{id}/ics", operation_id = "getAppointment", tag = "deliveries",
+    params(("id" = String, Path)),
+    responses((status = 200, description = "iCalendar, RFC 5545", content((String = "text/calendar")))),
+)]
+pub(crate) async fn ics(
+    State(hub): State<Arc<Hub>>,
+    caller: Caller,
+    Id(id): Id<DeliveryId>,
+) -> Result<impl IntoResponse> {
+    let file = hub.delivery_ics(caller.workspace, id).await?;
+    let headers = [
+        (header::CONTENT_TYPE, "text/calendar; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"appointment.ics\"",
+        ),
+    ];
+    Ok((headers, file))
+}
+
 /// One more attempt now, from `failed`, `unknown` or `held`.
 #[utoipa::path(
     post, path = "/api/deliveries/{id}/retry", operation_id = "retryDelivery", tag = "deliveries",

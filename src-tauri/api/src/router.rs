@@ -90,6 +90,7 @@ fn routes() -> OpenApiRouter<Arc<Hub>> {
         .routes(routes!(deliveries::stats))
         .routes(routes!(deliveries::story))
         .routes(routes!(deliveries::get))
+        .routes(routes!(deliveries::ics))
         .routes(routes!(deliveries::retry))
         .routes(routes!(deliveries::cancel))
         .routes(routes!(deliveries::release))

@@ -332,6 +332,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/deliveries/{id}/ics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The appointment of a calendar delivery as a file that any calendar takes, whatever became of it. */
+        get: operations["getAppointment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/deliveries/{id}/release": {
         parameters: {
             query?: never;
@@ -1264,6 +1281,11 @@ export interface components {
             when: string;
         };
         AutomationAction: {
+            /**
+             * @description Whether the appointment goes along as a file that any calendar takes: made of the event's
+             *     `title`, `startTime`, `endTime`, `timezone` and `location`.
+             */
+            attachIcs?: boolean | null;
             /** @description Who gets a copy that nobody sees. */
             bcc?: string | null;
             /** @description Who gets a copy that all see. */
@@ -5075,6 +5097,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["MovedDelivery"];
+                };
+            };
+            /** @description What is wrong, as problem+json */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAppointment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description iCalendar, RFC 5545 */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/calendar": string;
                 };
             };
             /** @description What is wrong, as problem+json */

@@ -101,6 +101,10 @@ pub struct EmailAction {
     /// The text alone; derived from `html` where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// Whether the appointment goes along as a file that any calendar takes: made of the event's
+    /// `title`, `startTime`, `endTime`, `timezone` and `location`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attach_ics: Option<bool>,
 }
 
 /// A text to one person; both are templates.

@@ -1,5 +1,7 @@
 //! What an action makes of an event: the request as it would be handed in by hand. Pure.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -7,9 +9,10 @@ use serde_json::{Map, Value, json};
 use super::plan::Business;
 use super::template::{self, Escape, Scene, Trouble};
 use super::{Action, CalendarAction, EmailAction, Operation, SmsAction, StorageAction, Why};
+use crate::integrations::calendar::ics::{self, Appointment};
 use crate::integrations::calendar::write::Ordered;
-use crate::integrations::calendar::{Entry, EntryPatch, Removal, entry_id};
-use crate::integrations::email::{Addresses, Mailbox, Message};
+use crate::integrations::calendar::{Entry, EntryPatch, Removal, entry_id, times};
+use crate::integrations::email::{Addresses, Attachment, Mailbox, Message};
 use crate::integrations::sms;
 use crate::integrations::storage::{MAX_KEPT_BYTES, Put, key};
 
@@ -127,7 +130,7 @@ pub(crate) fn make(action: &Action, scene: &Scene<'_>, business: &Business) -> (
         found: Vec::new(),
     };
     let made = match action {
-        Action::Email(action) => email(action, &mut texts),
+        Action::Email(action) => email(action, &mut texts, business),
         Action::Sms(action) => text(action, &mut texts),
         Action::Calendar(action) => entry(action, &mut texts, business),
         Action::Storage(action) => file(action, &mut texts, business),
@@ -186,7 +189,7 @@ fn line(text: &str, most: usize) -> String {
     line.get(..end).unwrap_or_default().to_owned()
 }
 
-fn email(action: &EmailAction, texts: &mut Texts<'_>) -> Made {
+fn email(action: &EmailAction, texts: &mut Texts<'_>, business: &Business) -> Made {
     let to = texts.recipient(&action.to);
     let copies = |texts: &Texts<'_>, source: &Option<String>| {
         texts
@@ -219,6 +222,10 @@ fn email(action: &EmailAction, texts: &mut Texts<'_>) -> Made {
             "text"
         });
     }
+    let attachments: Vec<Attachment> = match action.attach_ics {
+        Some(true) => appointment(texts, business).into_iter().collect(),
+        _ => Vec::new(),
+    };
     let Some(to) = to else {
         return Made::NoRecipient(Why::default());
     };
@@ -237,11 +244,42 @@ fn email(action: &EmailAction, texts: &mut Texts<'_>) -> Made {
         subject,
         html,
         text,
-        attachments: Vec::new(),
+        attachments,
         idempotency_key: None,
     };
     let recipient = message.recipient();
     ready(&message, recipient)
+}
+
+/// The appointment that an event is about, as a file; none where it does not say when that is.
+fn appointment(texts: &Texts<'_>, business: &Business) -> Option<Attachment> {
+    let scene = texts.scene;
+    let said = |name: &str| {
+        let value = scene.data.get(name).and_then(Value::as_str)?.trim();
+        (!value.is_empty()).then_some(value)
+    };
+    let zone = said("timezone").filter(|name| jiff::tz::TimeZone::get(name).is_ok());
+    let read = |end| times(said("startTime"), end, zone, None, &business.timezone).ok();
+    // An end that cannot be read leaves a beginning.
+    let found = read(said("endTime")).or_else(|| read(None))?;
+    let start = found.start?;
+    let subject = scene.subject.unwrap_or(scene.event_id);
+    let file = Appointment {
+        entry: &entry_id(business.workspace, subject, MAIN),
+        said_at: scene.occurred_at,
+        title: said("title").unwrap_or("Appointment"),
+        description: None,
+        location: said("location"),
+        start,
+        end: found.end,
+        is_cancelled: scene.event_type.ends_with(".cancelled"),
+    };
+    Some(Attachment {
+        filename: "appointment.ics".into(),
+        content_type: ics::MEDIA_TYPE.into(),
+        content_base64: Some(STANDARD.encode(file.to_ics())),
+        key: None,
+    })
 }
 
 fn text(action: &SmsAction, texts: &mut Texts<'_>) -> Made {

@@ -76,7 +76,12 @@ fn automation(name: &str, events: &[&str], action: Action) -> NewAutomation {
 /// All of it, in the order in which it is shown.
 fn starters() -> Vec<NewAutomation> {
     let letter = |name: &str, event: &str, letter: &Letter, to: &str, subject: &str| {
-        automation(name, &[event], Action::Email(letter.action(to, subject)))
+        let action = EmailAction {
+            // So the customer has it in the calendar with one click, changed too.
+            attach_ics: BOOKING.contains(&event).then_some(true),
+            ..letter.action(to, subject)
+        };
+        automation(name, &[event], Action::Email(action))
     };
     // An answer goes to the customer and not to ourselves.
     let notice = |name: &str, event: &str, letter: &Letter, reply_to: &str, subject: &str| {

@@ -1,12 +1,13 @@
 //! Calendar: what an entry looks like and what is wrong with it, and how a calendar is connected. Pure.
 //!
 //! `google` speaks to Google, `write` brings an entry into a calendar, `access` keeps the tokens,
-//! `sign_in` waits for the browser, and `connect` is the life of the connection.
+//! `sign_in` waits for the browser, `ics` is an appointment as a file, and `connect` is the life of the connection.
 
 pub(crate) mod access;
 mod connect;
 mod direct;
 pub(crate) mod google;
+pub(crate) mod ics;
 pub(crate) mod sign_in;
 pub(crate) mod write;
 

@@ -32,7 +32,7 @@ pub(crate) const DELETE: &str = "calendar.delete";
 const READS: u32 = 3;
 
 /// What is to be done.
-enum Order {
+pub(super) enum Order {
     Create(Box<Entry>),
     Update(Box<EntryPatch>),
     Delete(Removal),
@@ -52,7 +52,11 @@ pub(crate) struct Ordered {
 
 impl Order {
     /// The order in a body, and the entry that it is about: the subject, where it was handed in by hand.
-    fn read(event_type: &str, subject: Option<&str>, body: &[u8]) -> Option<(Self, String)> {
+    pub(super) fn read(
+        event_type: &str,
+        subject: Option<&str>,
+        body: &[u8],
+    ) -> Option<(Self, String)> {
         let order = match event_type {
             CREATE => serde_json::from_slice(body).ok().map(Self::Create),
             UPDATE => serde_json::from_slice(body).ok().map(Self::Update),
