@@ -499,7 +499,9 @@ async fn a_hundred_thousand_are_counted_within_moments_and_queued_at_flat_memory
         "{rows} counted in {answered:?}, queued in {took:?}; memory from {before} to {most} KiB at most"
     ));
     assert!(answered.as_secs() < 20, "{answered:?}");
-    assert!(grown < 16 * 1024, "{grown} KiB more than before");
+    // Were the rows kept, it would be ten times as much. What grows on a starved machine are the numbers
+    // of rows that the search index has not read yet.
+    assert!(grown < 32 * 1024, "{grown} KiB more than before");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 
+use crate::automations::AutomationPatch;
 use crate::db;
 use crate::error::{Error, FieldError, Result};
 use crate::http::guard::{Class, check_url};
@@ -329,6 +330,14 @@ impl Hub {
                 Ok(())
             })
             .await?;
+        // What arrives switched off elsewhere is what there is to try out here.
+        for automation in self.automations(id).await? {
+            let on = AutomationPatch {
+                is_active: Some(true),
+                ..AutomationPatch::default()
+            };
+            self.update_automation(id, automation.id, on).await?;
+        }
         Ok(id)
     }
 
