@@ -241,7 +241,10 @@ function byHttp(credential: string | null): Transport {
       }),
     async save({ path, workspace }, name) {
       const answer = await fetch(path, { headers: workspace ? { ...authorization, "signalbox-workspace": workspace } : authorization, cache: "no-store" });
-      if (!answer.ok) throw new Problem(answer.status, t("export-refused"));
+      if (!answer.ok) {
+        const told = (await answer.json().catch(() => null)) as { detail?: string } | null;
+        throw new Problem(answer.status, told?.detail ?? t("export-refused"));
+      }
       const address = URL.createObjectURL(await answer.blob());
       const link = document.createElement("a");
       link.href = address;

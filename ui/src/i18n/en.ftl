@@ -252,6 +252,7 @@ more-for = More for { $name }
 is-again = Sent again
 send-again = Send again
 release = Let it go out
+keep-appointment = Save as .ics
 told-myself = I told them myself
 sending = Sending
 sent-again = It is being sent again.

@@ -11,6 +11,9 @@ export const oneDelivery = (id: () => string) => live<OneDelivery>(() => `/api/d
 /** The newest few that fit. */
 export const newest = (question: () => Record<string, string>) => live<DeliveryPage>(() => `/api/deliveries?${new URLSearchParams({ ...question(), limit: "8" })}`, ["deliveries"], { keep: true, pace: 1000 });
 
+/** The appointment of a calendar delivery, as a file that any calendar takes; nothing where files cannot be saved. */
+export const keepAppointment = (id: string): Promise<void> => save(`/api/deliveries/${id}/ics`, "appointment.ics");
+
 /** Does what its button says; answers with the delivery as it stands then. */
 export async function act(id: string, action: Action): Promise<DeliveryRow> {
   return (await ask<{ delivery: DeliveryRow }>("POST", `/api/deliveries/${id}/${action}`, {})).delivery;
