@@ -2,17 +2,12 @@
 // and is mended. Run it with `tests/e2e/session.sh node --test tests/e2e/automations.test.mjs`.
 
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { engines, signalctl } from "./engines.mjs";
-
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const shots = here("../../shots/");
-mkdirSync(shots, { recursive: true });
-const axe = readFileSync(here("../../ui/node_modules/axe-core/axe.min.js"), "utf8");
+import { looking } from "./looking.mjs";
 
 // Whatever a workspace begins with: each channel has something to do when a booking comes.
 const wanted = {
@@ -28,19 +23,7 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !engine ||
     const home = mkdtempSync(join(tmpdir(), `signalbox-${name}-`));
     const app = await open(home, { practice: true });
     const page = app.browser;
-    const look = async (step, screen) => {
-      await page.run("const still = new CSSStyleSheet(); still.replaceSync('*, *::before { transition: none !important; animation: none !important }'); document.adoptedStyleSheets = [still]");
-      for (const theme of ["light", "dark"]) {
-        await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
-        await page.picture(`${shots}${name}-${screen}-${theme}.png`);
-        if (name !== "chromium") continue;
-        await step.test(`${screen} is accessible, ${theme}`, async () => {
-          const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false, iframes: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
-          assert.deepEqual(found, []);
-        });
-      }
-      await page.run("document.documentElement.dataset.theme = 'light'");
-    };
+    const look = looking(name, page);
     const results = (channel, word) => page.found(`[...document.querySelectorAll('.fates [data-channel="' + arguments[0] + '"] .state')].find((one) => one.classList.contains(arguments[1]))`, channel, word);
     const run = (...args) => signalctl(home, ...args);
     let email;

@@ -3,18 +3,13 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { engines, signalctl } from "./engines.mjs";
+import { looking } from "./looking.mjs";
 import { sendGrid } from "./sendgrid.mjs";
-
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const shots = here("../../shots/");
-mkdirSync(shots, { recursive: true });
-const axe = readFileSync(here("../../ui/node_modules/axe-core/axe.min.js"), "utf8");
 
 const wanted = process.env.SIGNALBOX_ENGINE;
 for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted || name === wanted)) {
@@ -23,18 +18,7 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
     const provider = await sendGrid();
     const app = await open(home);
     const page = app.browser;
-    const look = async (step, screen) => {
-      for (const theme of ["light", "dark"]) {
-        await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
-        await page.picture(`${shots}${name}-${screen}-${theme}.png`);
-        if (name !== "chromium") continue;
-        await step.test(`${screen} is accessible, ${theme}`, async () => {
-          const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false, iframes: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
-          assert.deepEqual(found, []);
-        });
-      }
-      await page.run("document.documentElement.dataset.theme = 'light'");
-    };
+    const look = looking(name, page);
     const kept = () => {
       const [workspace] = signalctl(home, "workspace", "list").items;
       return execFileSync("secret-tool", ["lookup", "service", "signalbox", "username", `${workspace.id}/email`], { encoding: "utf8" });

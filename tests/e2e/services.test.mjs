@@ -2,18 +2,12 @@
 // Run it with `tests/e2e/session.sh node --test tests/e2e/services.test.mjs`.
 
 import assert from "node:assert/strict";
-import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
 import { engines, signalctl, signalctlGracefully } from "./engines.mjs";
-
-const here = (path) => fileURLToPath(new URL(path, import.meta.url));
-const shots = here("../../shots/");
-mkdirSync(shots, { recursive: true });
-const axe = readFileSync(here("../../ui/node_modules/axe-core/axe.min.js"), "utf8");
+import { looking } from "./looking.mjs";
 
 const wanted = process.env.SIGNALBOX_ENGINE;
 for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted || name === wanted)) {
@@ -21,20 +15,7 @@ for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted ||
     const home = mkdtempSync(join(tmpdir(), `signalbox-${name}-`));
     const app = await open(home, { practice: true });
     const page = app.browser;
-    const look = async (step, screen) => {
-      // A page at rest draws no frames in the window, so a fade there would last.
-      await page.run("const still = new CSSStyleSheet(); still.replaceSync('* { transition: none !important }'); document.adoptedStyleSheets = [still]");
-      for (const theme of ["light", "dark"]) {
-        await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
-        await page.picture(`${shots}${name}-${screen}-${theme}.png`);
-        if (name !== "chromium") continue;
-        await step.test(`${screen} is accessible, ${theme}`, async () => {
-          const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false, iframes: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
-          assert.deepEqual(found, []);
-        });
-      }
-      await page.run("document.documentElement.dataset.theme = 'light'");
-    };
+    const look = looking(name, page);
     const entry = (title) => ["calendar", "create", "--title", title, "--start", "2031-11-26T10:00", "--end", "2031-11-26T11:00"];
     const calendarCard = 'article[data-kind="calendar"]';
     const textCard = 'article[data-kind="sms"]';

@@ -5,18 +5,17 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdtempSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { engines, signalctl } from "./engines.mjs";
+import { looking } from "./looking.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const shots = here("../../shots/");
-mkdirSync(shots, { recursive: true });
-const axe = readFileSync(here("../../ui/node_modules/axe-core/axe.min.js"), "utf8");
 
 /** Without a network but with this computer's own addresses. */
 const offline = process.getuid() === 0 ? ["--net"] : ["--map-current-user", "--keep-caps", "--net"];
@@ -46,22 +45,6 @@ function isSigned({ headers, body }, secret) {
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
   assert.equal(headers["webhook-signature"], `v1,${createHmac("sha256", key).update(signed).digest("base64")}`);
 }
-
-/** Takes pictures of a screen in both themes; where the page is a browser's, everybody must be able to read it. */
-const looking = (name, page) => async (step, screen) => {
-  // A page at rest draws no frames in the window, so a fade there would last.
-  await page.run("const still = new CSSStyleSheet(); still.replaceSync('* { transition: none !important }'); document.adoptedStyleSheets = [still]");
-  for (const theme of ["light", "dark"]) {
-    await page.run("document.documentElement.dataset.theme = arguments[0]", theme);
-    await page.picture(`${shots}${name}-${screen}-${theme}.png`);
-    if (name !== "chromium") continue;
-    await step.test(`${screen} is accessible, ${theme}`, async () => {
-      const found = await page.later(`${axe}; const done = arguments[arguments.length - 1]; axe.run({ preload: false }).then((all) => done(all.violations.map((one) => one.id + ": " + one.nodes.map((node) => node.html + " " + node.failureSummary).join(" | "))), (error) => done([String(error)]))`);
-      assert.deepEqual(found, []);
-    });
-  }
-  await page.run("document.documentElement.dataset.theme = 'light'");
-};
 
 const wanted = process.env.SIGNALBOX_ENGINE;
 for (const [name, open] of Object.entries(engines).filter(([name]) => !wanted || name === wanted)) {

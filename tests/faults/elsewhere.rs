@@ -23,6 +23,18 @@ pub(crate) fn inside(wrapper: &[&str], story: &str) {
     assert!(status.success(), "{story} failed, see above");
 }
 
+/// Runs the ignored test `story` with a network of its own, where such a one can be had.
+pub(crate) fn in_a_network_of_its_own(story: &str) {
+    let namespace = ["unshare", "--map-root-user", "--net"];
+    let try_out = "ip link set lo up && ip link add v0 type veth peer name v1";
+    if possible(
+        &[&namespace[..], &["sh", "-c", try_out]].concat(),
+        "a network namespace with an interface",
+    ) {
+        inside(&namespace, story);
+    }
+}
+
 /// Whether the command works here; says so when not.
 pub(crate) fn possible(command: &[&str], what: &str) -> bool {
     let (program, rest) = command.split_first().expect("a command");

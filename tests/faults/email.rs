@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use signalbox_practice::SendGrid;
 use signalbox_tests::{Home, Shop};
 
-use crate::elsewhere::{inside, possible, run};
+use crate::elsewhere::{in_a_network_of_its_own, run};
 use crate::offline::far_end;
 
 /// A public address that only this namespace knows; nothing leaves it.
@@ -14,14 +14,7 @@ const PUBLIC: &str = "93.184.215.14";
 
 #[test]
 fn without_a_network_emails_are_held_and_go_out_once_when_it_is_back() {
-    let namespace = ["unshare", "--map-root-user", "--net"];
-    let try_out = "ip link set lo up && ip link add v0 type veth peer name v1";
-    if possible(
-        &[&namespace[..], &["sh", "-c", try_out]].concat(),
-        "a network namespace with an interface",
-    ) {
-        inside(&namespace, "email::the_story_in_a_namespace");
-    }
+    in_a_network_of_its_own("email::the_story_in_a_namespace");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -13,7 +13,7 @@ use signalbox_tests::{Home, Shop, say};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
-use crate::elsewhere::{inside, possible, run};
+use crate::elsewhere::{in_a_network_of_its_own, run};
 
 /// A public address that only this namespace knows; nothing leaves it.
 const PUBLIC: &str = "93.184.215.14";
@@ -22,14 +22,7 @@ const WAITING: usize = 20;
 
 #[test]
 fn without_a_network_public_calls_are_held_and_go_out_once_and_in_order_when_it_is_back() {
-    let namespace = ["unshare", "--map-root-user", "--net"];
-    let try_out = "ip link set lo up && ip link add v0 type veth peer name v1";
-    if possible(
-        &[&namespace[..], &["sh", "-c", try_out]].concat(),
-        "a network namespace with an interface",
-    ) {
-        inside(&namespace, "offline::the_story_in_a_namespace");
-    }
+    in_a_network_of_its_own("offline::the_story_in_a_namespace");
 }
 
 /// The far end: TLS with a certificate of our own authority, in front of a plain receiver.

@@ -7,7 +7,7 @@ use signalbox_practice::google::{CLIENT_ID, CLIENT_SECRET};
 use signalbox_practice::{Google, Twilio};
 use signalbox_tests::{Home, Shop};
 
-use crate::elsewhere::{inside, possible, run};
+use crate::elsewhere::{in_a_network_of_its_own, run};
 use crate::offline::far_end;
 
 /// A public address that only this namespace knows; nothing leaves it.
@@ -16,14 +16,7 @@ const AT: ([u8; 4], u16) = ([127, 0, 0, 1], 0);
 
 #[test]
 fn without_a_network_texts_and_entries_are_held_and_go_out_once_when_it_is_back() {
-    let namespace = ["unshare", "--map-root-user", "--net"];
-    let try_out = "ip link set lo up && ip link add v0 type veth peer name v1";
-    if possible(
-        &[&namespace[..], &["sh", "-c", try_out]].concat(),
-        "a network namespace with an interface",
-    ) {
-        inside(&namespace, "services::the_story_in_a_namespace");
-    }
+    in_a_network_of_its_own("services::the_story_in_a_namespace");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
